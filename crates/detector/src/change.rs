@@ -1,0 +1,382 @@
+//! What is a change: the bytes it came in, and what everybody may ask of it?
+
+mod build;
+mod cure;
+mod decode;
+mod images;
+mod query;
+mod reads;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::raw::json::Span;
+use crate::raw::{Malformed, Raw};
+use crate::value::{Origin, Reading, Value};
+
+pub use build::ChangeBuilder;
+pub(crate) use cure::nearest;
+pub use decode::DecodeError;
+use images::{Image, Slot};
+pub use reads::ChangedColumns;
+
+/// One change of one document or row, as a source delivered it.
+///
+/// It keeps the bytes it came in and decodes a field when it is asked for. `Change` is `Send + Sync`; what it remembers of
+/// earlier reads never depends on who asked.
+pub struct Change {
+    body: Body,
+    shape: Shape,
+    operation: Operation,
+    replacement: bool,
+    id: Text,
+    database: Text,
+    collection: Text,
+    key: Option<Slot>,
+    before: Image,
+    after: Image,
+    after_image: AfterImage,
+    description: Option<Description>,
+    committed: Option<Slot>,
+    transaction: Option<(Slot, Slot)>,
+    session: Option<Slot>,
+    found_correlation: Option<Slot>,
+    source: Option<Arc<str>>,
+    context: serde_json::Map<String, serde_json::Value>,
+    correlation: OnceLock<String>,
+    session_values: OnceLock<BTreeMap<String, String>>,
+    value: OnceLock<Result<serde_json::Value, Malformed>>,
+}
+
+/// The bytes a change came in.
+enum Body {
+    Bson(Vec<u8>),
+    Json(String),
+}
+
+/// Who wrote the bytes, and so what they mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    MongoDb,
+    Hasura,
+    /// The form of this crate: what [`Change::to_json`] writes, with extended JSON values.
+    Recorded,
+}
+
+/// A text inside the body, or beside it where the body has it in another form.
+enum Text {
+    At(Span),
+    Owned(Box<str>),
+}
+
+/// MongoDB's account of an update: what was written, removed and cut.
+#[derive(Debug, Clone, Copy, Default)]
+struct Description {
+    updated: Option<Slot>,
+    removed: Option<Slot>,
+    truncated: Option<Slot>,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Operation {
+    /// A document or row came into being.
+    Insert,
+    /// A document or row changed; a MongoDB `replace` is an update too.
+    Update,
+    /// A document or row is gone.
+    Delete,
+    /// Somebody asked for the event by hand.
+    Manual,
+    /// A collection came into being.
+    Create,
+    /// A collection is gone.
+    Drop,
+    /// A collection has another name.
+    Rename,
+    /// A database is gone.
+    DropDatabase,
+    /// The stream ended because what it watched is gone.
+    Invalidate,
+    /// A collection's options changed.
+    Modify,
+    /// Indexes were made.
+    CreateIndexes,
+    /// Indexes were dropped.
+    DropIndexes,
+    /// A collection was sharded, or sharded anew.
+    Shard,
+    /// A kind of change that this version does not know.
+    Other,
+}
+
+/// Where the document after an update comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterImage {
+    /// It is the document as this change left it.
+    Exact,
+    /// It was looked up later, and may contain later changes.
+    Lookup,
+    /// The change carries none, or there is none to carry.
+    None,
+}
+
+impl Change {
+    /// The id of the change, unique in its source and the same when it is delivered again.
+    ///
+    /// MongoDB: the resume token. Hasura: the event id.
+    pub fn id(&self) -> &str {
+        self.text(&self.id)
+    }
+
+    /// The name of the source that delivered it; empty when nobody said.
+    pub fn source(&self) -> &str {
+        self.source.as_deref().unwrap_or_default()
+    }
+
+    /// The database (MongoDB) or schema (Hasura).
+    pub fn database(&self) -> &str {
+        self.text(&self.database)
+    }
+
+    /// The collection (MongoDB) or table (Hasura).
+    pub fn collection(&self) -> &str {
+        self.text(&self.collection)
+    }
+
+    /// What was done.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Whether a document or row came into being.
+    pub fn is_insert(&self) -> bool {
+        self.operation == Operation::Insert
+    }
+
+    /// Whether a document or row changed.
+    pub fn is_update(&self) -> bool {
+        self.operation == Operation::Update
+    }
+
+    /// Whether a document or row is gone.
+    pub fn is_delete(&self) -> bool {
+        self.operation == Operation::Delete
+    }
+
+    /// Whether somebody asked for the event by hand.
+    pub fn is_manual(&self) -> bool {
+        self.operation == Operation::Manual
+    }
+
+    /// Whether a MongoDB update came as a `replace`. The server itself turns an update by pipeline into one when that is
+    /// shorter, so it does not say that somebody called `replaceOne`.
+    pub fn is_replacement(&self) -> bool {
+        self.replacement
+    }
+
+    /// The document key: the `_id`, the whole key where a sharded collection has more, or the column `id` of a row.
+    pub fn key(&self) -> Value<'_> {
+        Value::new(self.key_reading(), Origin::Key(self))
+    }
+
+    /// Where [`after`](Self::after) takes its values from.
+    pub fn after_image(&self) -> AfterImage {
+        self.after_image
+    }
+
+    /// When the change was committed, as far as the source says: MongoDB's wall time, Hasura's `created_at`.
+    pub fn committed_at(&self) -> Option<bson::DateTime> {
+        self.slot_value(self.committed?).as_datetime()
+    }
+
+    /// What ties together the changes of one MongoDB transaction: its session and number.
+    pub fn transaction(&self) -> Option<String> {
+        let (session, number) = self.transaction?;
+        Some(format!("{}:{}", self.slot_value(session), self.slot_value(number)))
+    }
+
+    /// The user on whose behalf the change was made: the session's email, `system` for the role `admin`.
+    pub fn user(&self) -> Option<&str> {
+        self.session("x-hasura-user-email").or_else(|| self.role().filter(|role| *role == "admin").map(|_| "system"))
+    }
+
+    /// The role of the session that made the change.
+    pub fn role(&self) -> Option<&str> {
+        self.session("x-hasura-role")
+    }
+
+    /// A session variable; names are compared without regard to case.
+    pub fn session(&self, name: &str) -> Option<&str> {
+        let values = self.session_values.get_or_init(|| {
+            let members = self.session.map(|slot| self.raw(slot).entries().unwrap_or_default()).unwrap_or_default();
+            let text = |raw| Value::new(Reading::Known(raw), Origin::Inside).to_string();
+            members.into_iter().map(|(key, raw)| (key.to_ascii_lowercase(), text(raw))).collect()
+        });
+        values.get(name.to_ascii_lowercase().as_str()).map(String::as_str)
+    }
+
+    /// A value of the injected context, such as a feature flag.
+    pub fn context(&self, name: &str) -> Value<'_> {
+        let reading = self.context.get(name).map_or(Reading::Missing, |value| Reading::Known(Raw::Tree(value)));
+        Value::new(reading, Origin::Inside)
+    }
+
+    /// The whole injected context.
+    pub fn contexts(&self) -> &serde_json::Map<String, serde_json::Value> {
+        &self.context
+    }
+
+    /// The id that ties together everything that follows from one cause: the one given, else the one found in the change
+    /// (session variable `x-correlation-id` or `x-request-id`, the trace id), else a new UUID of version 7.
+    pub fn correlation_id(&self) -> &str {
+        self.correlation.get_or_init(|| self.found_correlation_id().unwrap_or_else(|| Uuid::now_v7().to_string()))
+    }
+
+    fn found_correlation_id(&self) -> Option<String> {
+        let session = self.session("x-correlation-id").or_else(|| self.session("x-request-id")).map(str::to_owned);
+        session.or_else(|| self.slot_value(self.found_correlation?).as_str().map(Into::into)).filter(|id| !id.is_empty())
+    }
+
+    /// Adds a value to the context; an existing one of the name is replaced.
+    #[must_use]
+    pub fn with_context(mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+        self.add_context(name, value);
+        self
+    }
+
+    /// Adds a value to the context; an existing one of the name is replaced.
+    pub fn add_context(&mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) {
+        self.context.insert(name.into(), value.into());
+    }
+
+    /// Gives the correlation id, over what the change itself carries.
+    #[must_use]
+    pub fn with_correlation_id(mut self, id: impl Into<String>) -> Self {
+        self.correlation = OnceLock::from(id.into());
+        self
+    }
+
+    /// Names the source that delivered the change.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Arc<str>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Gives the id, for a source whose changes carry none.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.id = Text::Owned(id.into());
+        self
+    }
+
+    /// Says where the document after an update comes from, for a source that looks it up.
+    #[must_use]
+    pub fn with_after_image(mut self, image: AfterImage) -> Self {
+        self.after_image = image;
+        self
+    }
+
+    /// The bytes as they came: BSON from [`from_bson`](Self::from_bson), JSON text otherwise.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.body {
+            Body::Bson(bytes) => bytes,
+            Body::Json(text) => text.as_bytes(),
+        }
+    }
+
+    /// A number that is equal for changes of the same document, to keep their order; `None` without a document key.
+    pub fn lane(&self) -> Option<u64> {
+        let key = self.key?;
+        let mut hasher = DefaultHasher::new();
+        (self.database(), self.collection()).hash(&mut hasher);
+        match self.raw(key) {
+            Raw::Bson { tag, bytes } => (tag, bytes).hash(&mut hasher),
+            Raw::Json { text, .. } => text.hash(&mut hasher),
+            Raw::Tree(value) => value.to_string().hash(&mut hasher),
+        }
+        Some(hasher.finish())
+    }
+
+    fn text<'c>(&'c self, text: &'c Text) -> &'c str {
+        match (text, &self.body) {
+            (Text::Owned(text), _) => text,
+            (Text::At(span), Body::Json(body)) => span.of(body),
+            (Text::At(span), Body::Bson(bytes)) => bytes
+                .get(span.start as usize..span.end as usize)
+                .and_then(|bytes| std::str::from_utf8(bytes).ok())
+                .unwrap_or_default(),
+        }
+    }
+
+    fn raw(&self, slot: Slot) -> Raw<'_> {
+        match &self.body {
+            Body::Bson(bytes) => Raw::Bson { tag: slot.tag, bytes: &bytes[slot.span.start as usize..slot.span.end as usize] },
+            Body::Json(text) => Raw::Json { text: slot.span.of(text), extended: self.shape != Shape::Hasura },
+        }
+    }
+
+    fn slot_value(&self, slot: Slot) -> Value<'_> {
+        Value::new(Reading::Known(self.raw(slot)), Origin::Inside)
+    }
+
+    fn key_reading(&self) -> Reading<'_> {
+        let Some(key) = self.key else { return Reading::Missing };
+        let raw = self.raw(key);
+        match (self.shape, raw.entries()) {
+            (Shape::MongoDb, Ok(members)) if members.len() == 1 => Reading::Known(members[0].1),
+            _ => Reading::Known(raw),
+        }
+    }
+}
+
+impl Operation {
+    /// The operation's name, as MongoDB writes it; `manual` for Hasura's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Manual => "manual",
+            Self::Create => "create",
+            Self::Drop => "drop",
+            Self::Rename => "rename",
+            Self::DropDatabase => "dropDatabase",
+            Self::Invalidate => "invalidate",
+            Self::Modify => "modify",
+            Self::CreateIndexes => "createIndexes",
+            Self::DropIndexes => "dropIndexes",
+            Self::Shard => "shard",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Change")
+            .field("id", &self.id())
+            .field("operation", &self.operation)
+            .field("database", &self.database())
+            .field("collection", &self.collection())
+            .field("key", &self.key())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

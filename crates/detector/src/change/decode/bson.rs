@@ -1,0 +1,125 @@
+//! How is the envelope of a MongoDB change event read from its raw BSON?
+//! (Fields: the MongoDB manual, "Change Events".)
+
+use crate::raw::bson::{BsonFault, Element, Elements, string, tag};
+
+use super::super::images::{Image, Row, Slot};
+use super::super::{Body, Change, Description, Shape, Text};
+use super::{DecodeError, MAX_BYTES, mongodb_images, mongodb_operation};
+
+/// An element of a document inside the body, placed in the body.
+#[derive(Clone, Copy)]
+struct Found<'b> {
+    element: Element<'b>,
+    slot: Slot,
+}
+
+pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(DecodeError::TooLarge);
+    }
+    let mut id = None;
+    let mut operation = None;
+    let mut namespace = (Text::Owned(Box::default()), Text::Owned(Box::default()));
+    let mut before = Image::NotCarried;
+    let mut after = Image::NotCarried;
+    let mut description = None;
+    let (mut key, mut session, mut number, mut wall_time) = (None, None, None, None);
+    walk(&bytes, 0, |found| {
+        match found.element.key {
+            b"_id" => id = member(found, b"_data")?.and_then(text),
+            b"operationType" => operation = string(found.element.value).map(mongodb_operation),
+            b"ns" => inside(found, |inner| {
+                match inner.element.key {
+                    b"db" => namespace.0 = text(inner).unwrap_or(Text::Owned(Box::default())),
+                    b"coll" => namespace.1 = text(inner).unwrap_or(Text::Owned(Box::default())),
+                    _ => {}
+                }
+                Ok(())
+            })?,
+            b"documentKey" if is_document(found) => key = Some(found.slot),
+            b"fullDocument" if is_document(found) => after = Image::Row(Row::new(found.slot)),
+            b"fullDocumentBeforeChange" if is_document(found) => before = Image::Row(Row::new(found.slot)),
+            b"updateDescription" => {
+                let mut parts = Description::default();
+                inside(found, |inner| {
+                    match inner.element.key {
+                        b"updatedFields" => parts.updated = Some(inner.slot),
+                        b"removedFields" => parts.removed = Some(inner.slot),
+                        b"truncatedArrays" => parts.truncated = Some(inner.slot),
+                        _ => {}
+                    }
+                    Ok(())
+                })?;
+                description = Some(parts);
+            }
+            b"lsid" => session = Some(found.slot),
+            b"txnNumber" => number = Some(found.slot),
+            b"wallTime" => wall_time = Some(found.slot),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let id = id.ok_or(DecodeError::MissingField { pointer: "/_id/_data", expected: "a resume token" })?;
+    let (operation, replacement) =
+        operation.ok_or(DecodeError::MissingField { pointer: "/operationType", expected: "a string" })?;
+    let (before, after) = mongodb_images(operation, before, after);
+    let mut change = Change::new(Body::Bson(bytes), Shape::MongoDb, operation).with_images(before, after);
+    change.replacement = replacement;
+    change.id = id;
+    (change.database, change.collection) = namespace;
+    change.key = key;
+    change.description = description;
+    change.committed = wall_time;
+    change.transaction = session.zip(number);
+    Ok(change)
+}
+
+/// Tells `each` of the elements of `document`, which starts at `base` of the body.
+#[inline]
+fn walk<'b>(
+    document: &'b [u8],
+    base: usize,
+    mut each: impl FnMut(Found<'b>) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    let fault = |fault: BsonFault| DecodeError::InvalidBson { at: base + fault.at, expected: fault.expected };
+    let mut elements = Elements::new(document).map_err(fault)?;
+    while let Some(element) = elements.next().map_err(fault)? {
+        each(Found { element, slot: Slot::bson(element.tag, base + element.start, element.value.len()) })?;
+    }
+    Ok(())
+}
+
+/// As [`walk`], in a document that was found; another type has no elements.
+#[inline]
+fn inside<'b>(outer: Found<'b>, each: impl FnMut(Found<'b>) -> Result<(), DecodeError>) -> Result<(), DecodeError> {
+    if is_document(outer) { walk(outer.element.value, outer.slot.span.start as usize, each) } else { Ok(()) }
+}
+
+#[inline]
+fn member<'b>(outer: Found<'b>, name: &[u8]) -> Result<Option<Found<'b>>, DecodeError> {
+    let mut wanted = None;
+    inside(outer, |inner| {
+        if inner.element.key == name {
+            wanted = Some(inner);
+        }
+        Ok(())
+    })?;
+    Ok(wanted)
+}
+
+fn is_document(found: Found<'_>) -> bool {
+    found.element.tag == tag::DOCUMENT
+}
+
+/// The text of a string, as a place in the body: after its length, before its final zero byte.
+fn text(found: Found<'_>) -> Option<Text> {
+    if found.element.tag != tag::STRING {
+        return None;
+    }
+    string(found.element.value)?;
+    let mut span = found.slot.span;
+    span.start += 4;
+    span.end -= 1;
+    Some(Text::At(span))
+}

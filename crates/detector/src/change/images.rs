@@ -1,0 +1,128 @@
+//! Which document does a change carry from before and after, and where in its bytes is a field of it?
+
+use std::sync::OnceLock;
+
+use crate::raw::json::{self, Span};
+use crate::raw::{Malformed, Raw, bson};
+
+use super::{Body, Change};
+
+/// Where a value is in the body; the tag is BSON's, and 0 in JSON.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) tag: u8,
+    pub(super) span: Span,
+}
+
+impl Slot {
+    pub(super) fn json(span: Span) -> Self {
+        Self { tag: 0, span }
+    }
+
+    pub(super) fn bson(tag: u8, start: usize, len: usize) -> Self {
+        // Bodies are limited to 4 GiB when they are decoded.
+        let at = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        Self { tag, span: Span { start: at(start), end: at(start + len) } }
+    }
+}
+
+/// The document on one side of a change.
+pub(super) enum Image {
+    /// There is none: before an insert, after a delete.
+    Absent,
+    /// There is one, and the change does not carry it.
+    NotCarried,
+    Row(Row),
+}
+
+/// A carried document, with the places of its top-level fields once they were needed.
+pub(super) struct Row {
+    pub(super) slot: Slot,
+    fields: OnceLock<Result<Box<[Field]>, Malformed>>,
+}
+
+/// A top-level field of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field {
+    pub(super) key: Span,
+    pub(super) escaped: bool,
+    pub(super) value: Slot,
+}
+
+impl Row {
+    pub(super) fn new(slot: Slot) -> Self {
+        Self { slot, fields: OnceLock::new() }
+    }
+
+    /// A row whose fields the decoder noted while it checked the text.
+    pub(super) fn with_fields(slot: Slot, fields: Vec<Field>) -> Self {
+        Self { slot, fields: OnceLock::from(Ok(fields.into_boxed_slice())) }
+    }
+
+    fn fields(&self, body: &Body) -> Result<&[Field], Malformed> {
+        let fields = self.fields.get_or_init(|| match body {
+            Body::Bson(bytes) => bson_fields(bytes, self.slot),
+            // The rows of JSON were given their fields when the text was checked.
+            Body::Json(_) => Ok(Box::default()),
+        });
+        fields.as_deref().map_err(|fault| *fault)
+    }
+
+    /// Where the top-level field `name` is.
+    pub(super) fn find(&self, body: &Body, name: &str) -> Result<Option<Slot>, Malformed> {
+        let fields = self.fields(body)?;
+        let found = match body {
+            Body::Bson(bytes) => fields.iter().find(|field| key_bytes(bytes, field.key) == name.as_bytes()),
+            Body::Json(text) => fields.iter().find(|field| field_key(text, field).is(name)),
+        };
+        Ok(found.map(|field| field.value))
+    }
+
+    /// The names of the top-level fields, in order.
+    pub(super) fn names(&self, body: &Body) -> Result<Vec<String>, Malformed> {
+        let fields = self.fields(body)?.iter();
+        Ok(match body {
+            Body::Bson(bytes) => fields.map(|field| String::from_utf8_lossy(key_bytes(bytes, field.key)).into_owned()).collect(),
+            Body::Json(text) => fields.map(|field| json::unescape(field_key(text, field).text).into_owned()).collect(),
+        })
+    }
+}
+
+fn key_bytes(bytes: &[u8], key: Span) -> &[u8] {
+    &bytes[key.start as usize..key.end as usize]
+}
+
+fn field_key<'t>(text: &'t str, field: &Field) -> json::Key<'t> {
+    json::Key { text: field.key.of(text), span: field.key, escaped: field.escaped }
+}
+
+fn bson_fields(bytes: &[u8], row: Slot) -> Result<Box<[Field]>, Malformed> {
+    let base = row.span.start as usize;
+    let mut elements = bson::Elements::new(&bytes[base..row.span.end as usize]).map_err(|_| Malformed)?;
+    let mut fields = Vec::with_capacity(16);
+    while let Some(element) = elements.next().map_err(|_| Malformed)? {
+        let key = Slot::bson(0, base + element.key_start, element.key.len()).span;
+        fields.push(Field { key, escaped: false, value: Slot::bson(element.tag, base + element.start, element.value.len()) });
+    }
+    Ok(fields.into_boxed_slice())
+}
+
+impl Change {
+    /// The value at a dotted path of a row; a missing step is a missing value.
+    pub(super) fn in_row(&self, row: &Row, path: &str) -> Result<Option<Raw<'_>>, Malformed> {
+        let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let Some(slot) = row.find(&self.body, first)? else { return Ok(None) };
+        match rest {
+            Some(rest) => self.raw(slot).at_path(rest),
+            None => Ok(Some(self.raw(slot))),
+        }
+    }
+
+    /// The rows that the change carries, before first.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        [&self.before, &self.after].into_iter().filter_map(|image| match image {
+            Image::Row(row) => Some(row),
+            Image::Absent | Image::NotCarried => None,
+        })
+    }
+}

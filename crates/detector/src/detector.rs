@@ -1,0 +1,134 @@
+//! What is a declared event: its name, its predicate, its jobs, and the verdict over one change?
+
+use crate::change::Change;
+use crate::job::Job;
+use crate::panics::{Panic, catch_panic};
+use crate::undecided::{Decision, Read, Unknown, decide, recording};
+
+/// A declared business event: a predicate over one change, and the jobs to run when it holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Detector {
+    name: &'static str,
+    detect: fn(&Change) -> bool,
+    jobs: Option<fn(&Change) -> Vec<Job>>,
+    on_undecided: OnUndecided,
+    declared: Declared,
+}
+
+/// Where and how an event was declared; all empty for a detector made by hand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// The module path of the event.
+    pub module: &'static str,
+    /// The source file, as the compiler was given it.
+    pub file: &'static str,
+    /// The line of the attribute.
+    pub line: u32,
+    /// The first line of the module's documentation.
+    pub doc: &'static str,
+    /// The functions that the source of `jobs` calls by name, candidates for the names of jobs.
+    pub calls: &'static [&'static str],
+}
+
+/// What an undecided verdict comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnUndecided {
+    /// It is reported, and no job runs.
+    #[default]
+    Report,
+    /// It is reported, and the jobs run as if the event had been detected.
+    Fire,
+}
+
+/// What a detector says of one change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The event did not happen.
+    No,
+    /// The event happened.
+    Detected,
+    /// The change does not say; these reads would have to be known.
+    Undecided(Vec<Unknown>),
+    /// The predicate panicked.
+    Failed(Panic),
+}
+
+inventory::collect!(Detector);
+
+impl Detector {
+    /// A detector made by hand, for programs that declare events without the macro.
+    pub const fn new(name: &'static str, detect: fn(&Change) -> bool) -> Self {
+        let declared = Declared { module: "", file: "", line: 0, doc: "", calls: &[] };
+        Self { name, detect, jobs: None, on_undecided: OnUndecided::Report, declared }
+    }
+
+    /// Runs `jobs` when the event is detected.
+    #[must_use]
+    pub const fn with_jobs(mut self, jobs: fn(&Change) -> Vec<Job>) -> Self {
+        self.jobs = Some(jobs);
+        self
+    }
+
+    /// Says what an undecided verdict comes to.
+    #[must_use]
+    pub const fn on_undecided(mut self, choice: OnUndecided) -> Self {
+        self.on_undecided = choice;
+        self
+    }
+
+    /// Says where the event was declared.
+    #[must_use]
+    pub const fn declared_at(mut self, declared: Declared) -> Self {
+        self.declared = declared;
+        self
+    }
+
+    /// The event's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Where and how the event was declared.
+    pub fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
+    /// Whether an undecided verdict runs the jobs.
+    pub fn fires_undecided(&self) -> bool {
+        self.on_undecided == OnUndecided::Fire
+    }
+
+    /// Whether the event has jobs at all.
+    pub fn has_jobs(&self) -> bool {
+        self.jobs.is_some()
+    }
+
+    /// Asks the predicate about `change`; a panic is a verdict, not a panic of the caller.
+    ///
+    /// The predicate runs more than once when the change leaves something unknown; see the crate's documentation.
+    pub fn evaluate(&self, change: &Change) -> Verdict {
+        match catch_panic(|| decide(|| (self.detect)(change))) {
+            Ok(Decision::Decided(false)) => Verdict::No,
+            Ok(Decision::Decided(true)) => Verdict::Detected,
+            Ok(Decision::Undecided(unknowns)) => Verdict::Undecided(unknowns),
+            Err(panic) => Verdict::Failed(panic),
+        }
+    }
+
+    /// As [`evaluate`](Self::evaluate), with everything the predicate read.
+    pub fn evaluate_recorded(&self, change: &Change) -> (Verdict, Vec<Read>) {
+        recording(|| self.evaluate(change))
+    }
+
+    /// The jobs to run for `change`, in the order of declaration; nothing is started.
+    ///
+    /// # Errors
+    ///
+    /// The panic, when the event's `jobs` panicked.
+    pub fn jobs(&self, change: &Change) -> Result<Vec<Job>, Panic> {
+        match self.jobs {
+            Some(jobs) => catch_panic(|| jobs(change)),
+            None => Ok(Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! What is a value while it is still inside the bytes of its change?
+
+pub(crate) mod bson;
+pub(crate) mod json;
+
+use std::borrow::Cow;
+
+use crate::number::Number;
+use bson::tag;
+
+/// How deep values are looked into; MongoDB's own limit is 100 and the JSON reader's 128.
+const MAX_DEPTH: usize = 200;
+
+/// A value not yet decoded: BSON bytes, checked JSON text, or a tree that was made in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Raw<'c> {
+    Bson {
+        tag: u8,
+        bytes: &'c [u8],
+    },
+    /// In the extended dialect, `{"$oid": …}` and its kin are typed values (MongoDB Extended JSON v2).
+    Json {
+        text: &'c str,
+        extended: bool,
+    },
+    Tree(&'c serde_json::Value),
+}
+
+/// A value looked at closely enough to compare it.
+#[derive(Debug, Clone)]
+pub(crate) enum Kind<'c> {
+    Null,
+    Bool(bool),
+    Number(Number<'c>),
+    Text(Cow<'c, str>),
+    /// Milliseconds since 1970.
+    Date(i64),
+    ObjectId([u8; 12]),
+    Object,
+    Array,
+    /// A type that is only compared whole.
+    Other,
+}
+
+/// A value whose bytes do not hold what their type says, such as text that is not UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+type Entry<'c> = (Cow<'c, str>, Raw<'c>);
+
+impl<'c> Raw<'c> {
+    /// What the value is.
+    pub(crate) fn kind(self) -> Result<Kind<'c>, Malformed> {
+        match self {
+            Self::Bson { tag, bytes } => bson_kind(tag, bytes),
+            Self::Json { text, extended } => Ok(json_kind(text, extended)),
+            Self::Tree(value) => Ok(tree_kind(value)),
+        }
+    }
+
+    /// The member `key` of an object, or the element of that index in an array.
+    pub(crate) fn get(self, key: &str) -> Result<Option<Self>, Malformed> {
+        match self {
+            Self::Bson { tag: tag::DOCUMENT | tag::ARRAY, bytes } => {
+                let mut elements = bson::Elements::new(bytes).map_err(|_| Malformed)?;
+                while let Some(element) = elements.next().map_err(|_| Malformed)? {
+                    if element.key == key.as_bytes() {
+                        return Ok(Some(Self::Bson { tag: element.tag, bytes: element.value }));
+                    }
+                }
+                Ok(None)
+            }
+            Self::Json { text, extended } if text.starts_with('{') => {
+                Ok(json::members(text).find(|(name, _)| name.is(key)).map(|(_, text)| Self::Json { text, extended }))
+            }
+            Self::Json { text, extended } if text.starts_with('[') => {
+                let index = key.parse::<usize>().ok();
+                Ok(index.and_then(|index| json::elements(text).nth(index)).map(|text| Self::Json { text, extended }))
+            }
+            Self::Tree(serde_json::Value::Object(map)) => Ok(map.get(key).map(Self::Tree)),
+            Self::Tree(serde_json::Value::Array(items)) => {
+                Ok(key.parse::<usize>().ok().and_then(|at| items.get(at)).map(Self::Tree))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The value at a path of dotted names; a number names an index in an array and a key in an object.
+    pub(crate) fn at_path(self, path: &str) -> Result<Option<Self>, Malformed> {
+        path.split('.').try_fold(Some(self), |value, key| match value {
+            Some(value) => value.get(key),
+            None => Ok(None),
+        })
+    }
+
+    /// The members of an object in their order; nothing for other values.
+    pub(crate) fn entries(self) -> Result<Vec<Entry<'c>>, Malformed> {
+        match self {
+            Self::Bson { tag: tag::DOCUMENT, bytes } => bson_elements(bytes, |element| {
+                let key = std::str::from_utf8(element.key).map_err(|_| Malformed)?;
+                Ok((Cow::Borrowed(key), Self::Bson { tag: element.tag, bytes: element.value }))
+            }),
+            Self::Json { text, extended } if text.starts_with('{') => {
+                Ok(json::members(text).map(|(key, text)| (json::unescape(key.text), Self::Json { text, extended })).collect())
+            }
+            Self::Tree(serde_json::Value::Object(map)) => {
+                Ok(map.iter().map(|(key, value)| (Cow::Borrowed(key.as_str()), Self::Tree(value))).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The elements of an array; nothing for other values.
+    pub(crate) fn elements(self) -> Result<Vec<Self>, Malformed> {
+        match self {
+            Self::Bson { tag: tag::ARRAY, bytes } => {
+                bson_elements(bytes, |element| Ok(Self::Bson { tag: element.tag, bytes: element.value }))
+            }
+            Self::Json { text, extended } if text.starts_with('[') => {
+                Ok(json::elements(text).map(|text| Self::Json { text, extended }).collect())
+            }
+            Self::Tree(serde_json::Value::Array(items)) => Ok(items.iter().map(Self::Tree).collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether two values are equal: numbers by value, objects in any order of their members, arrays in order.
+    pub(crate) fn same(self, other: Self) -> Result<bool, Malformed> {
+        same(self, other, 0)
+    }
+
+    /// The value as JSON; what JSON has no type for is written as relaxed Extended JSON v2.
+    pub(crate) fn to_json(self) -> Result<serde_json::Value, Malformed> {
+        to_json(self, 0)
+    }
+
+    /// Whether the two are the same bytes, and so certainly the same value.
+    fn identical(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Bson { tag: left, bytes: left_bytes }, Self::Bson { tag: right, bytes: right_bytes }) => {
+                left == right && left_bytes == right_bytes
+            }
+            (Self::Json { text: left, extended: false }, Self::Json { text: right, extended: false })
+            | (Self::Json { text: left, extended: true }, Self::Json { text: right, extended: true }) => left == right,
+            _ => false,
+        }
+    }
+}
+
+impl json::Key<'_> {
+    /// Whether the key, escapes resolved, is `name`.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        if self.escaped { json::unescape(self.text) == name } else { self.text == name }
+    }
+}
+
+fn bson_elements<'c, T>(
+    document: &'c [u8],
+    mut convert: impl FnMut(bson::Element<'c>) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Malformed> {
+    let mut elements = bson::Elements::new(document).map_err(|_| Malformed)?;
+    let mut all = Vec::new();
+    while let Some(element) = elements.next().map_err(|_| Malformed)? {
+        all.push(convert(element)?);
+    }
+    Ok(all)
+}
+
+fn bson_kind(tag: u8, bytes: &[u8]) -> Result<Kind<'_>, Malformed> {
+    Ok(match tag {
+        tag::DOUBLE => Kind::Number(Number::Double(f64::from_le_bytes(*bytes.first_chunk().ok_or(Malformed)?))),
+        tag::STRING | tag::SYMBOL => Kind::Text(Cow::Borrowed(bson::string(bytes).ok_or(Malformed)?)),
+        tag::DOCUMENT => Kind::Object,
+        tag::ARRAY => Kind::Array,
+        tag::OBJECT_ID => Kind::ObjectId(*bytes.first_chunk().ok_or(Malformed)?),
+        tag::BOOLEAN => Kind::Bool(bytes.first().ok_or(Malformed)? != &0),
+        tag::DATE => Kind::Date(bson::read_i64(bytes).ok_or(Malformed)?),
+        tag::NULL => Kind::Null,
+        tag::INT32 => Kind::Number(Number::Int(i64::from(bson::read_i32(bytes, 0).ok_or(Malformed)?))),
+        tag::INT64 => Kind::Number(Number::Int(bson::read_i64(bytes).ok_or(Malformed)?)),
+        tag::DECIMAL128 => {
+            let decimal = ::bson::Decimal128::from_bytes(*bytes.first_chunk().ok_or(Malformed)?);
+            Kind::Number(Number::Decimal(Cow::Owned(decimal.to_string())))
+        }
+        _ => Kind::Other,
+    })
+}
+
+fn json_kind(text: &str, extended: bool) -> Kind<'_> {
+    match text.as_bytes().first() {
+        Some(b'"') => Kind::Text(json::unescape(&text[1..text.len() - 1])),
+        Some(b'{') if extended => extended_kind(text).unwrap_or(Kind::Object),
+        Some(b'{') => Kind::Object,
+        Some(b'[') => Kind::Array,
+        Some(b't') => Kind::Bool(true),
+        Some(b'f') => Kind::Bool(false),
+        Some(b'n') => Kind::Null,
+        _ => Kind::Number(Number::from_json(text)),
+    }
+}
+
+/// The typed value that an object of extended JSON stands for; `None` for an ordinary object.
+fn extended_kind(object: &str) -> Option<Kind<'_>> {
+    let mut members = json::members(object);
+    let (key, text) = members.next()?;
+    if !key.text.starts_with('$') {
+        return None;
+    }
+    if members.next().is_some() {
+        return Some(Kind::Other);
+    }
+    let between = || text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let decimal = || between().map(|text| Kind::Number(Number::Decimal(Cow::Borrowed(text))));
+    let kind = match key.text {
+        "$oid" => ::bson::oid::ObjectId::parse_str(between()?).ok().map(|id| Kind::ObjectId(id.bytes())),
+        "$numberInt" | "$numberLong" => between()?.parse().ok().map(|int| Kind::Number(Number::Int(int))),
+        "$numberDouble" => between()?.parse().ok().map(|double| Kind::Number(Number::Double(double))),
+        "$numberDecimal" => decimal(),
+        "$symbol" => between().map(|text| Kind::Text(json::unescape(text))),
+        "$date" => match json_kind(text, true) {
+            Kind::Number(number) => number.as_i64().map(Kind::Date),
+            Kind::Text(text) => ::bson::DateTime::parse_rfc3339_str(text).ok().map(|date| Kind::Date(date.timestamp_millis())),
+            _ => None,
+        },
+        _ => None,
+    };
+    Some(kind.unwrap_or(Kind::Other))
+}
+
+fn tree_kind(value: &serde_json::Value) -> Kind<'_> {
+    match value {
+        serde_json::Value::Null => Kind::Null,
+        serde_json::Value::Bool(value) => Kind::Bool(*value),
+        serde_json::Value::Number(number) => match (number.as_i64(), number.is_f64().then(|| number.as_f64()).flatten()) {
+            (Some(int), _) => Kind::Number(Number::Int(int)),
+            (None, Some(double)) => Kind::Number(Number::Double(double)),
+            (None, None) => Kind::Number(Number::Decimal(Cow::Owned(number.to_string()))),
+        },
+        serde_json::Value::String(text) => Kind::Text(Cow::Borrowed(text)),
+        serde_json::Value::Array(_) => Kind::Array,
+        serde_json::Value::Object(_) => Kind::Object,
+    }
+}
+
+fn same(left: Raw<'_>, right: Raw<'_>, depth: usize) -> Result<bool, Malformed> {
+    if left.identical(right) {
+        return Ok(true);
+    }
+    if depth > MAX_DEPTH {
+        return Err(Malformed);
+    }
+    match (left.kind()?, right.kind()?) {
+        (Kind::Null, Kind::Null) => Ok(true),
+        (Kind::Bool(left), Kind::Bool(right)) => Ok(left == right),
+        (Kind::Number(left), Kind::Number(right)) => Ok(left.same(&right)),
+        (Kind::Text(left), Kind::Text(right)) => Ok(left == right),
+        (Kind::Date(left), Kind::Date(right)) => Ok(left == right),
+        (Kind::ObjectId(left), Kind::ObjectId(right)) => Ok(left == right),
+        (Kind::Array, Kind::Array) => {
+            let (left, right) = (left.elements()?, right.elements()?);
+            if left.len() != right.len() {
+                return Ok(false);
+            }
+            for (left, right) in left.into_iter().zip(right) {
+                if !same(left, right, depth + 1)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        // BSON's rare types have no members to compare: what is not identical is different.
+        (Kind::Other, Kind::Other) if matches!(left, Raw::Bson { .. }) => Ok(false),
+        (Kind::Object, Kind::Object) | (Kind::Other, Kind::Other) => {
+            let (left, mut right) = (left.entries()?, right.entries()?);
+            if left.len() != right.len() {
+                return Ok(false);
+            }
+            right.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+            for (key, value) in &left {
+                let Ok(at) = right.binary_search_by(|(other, _)| other.cmp(key)) else { return Ok(false) };
+                if !same(*value, right[at].1, depth + 1)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn to_json(raw: Raw<'_>, depth: usize) -> Result<serde_json::Value, Malformed> {
+    if depth > MAX_DEPTH {
+        return Err(Malformed);
+    }
+    if let Raw::Tree(value) = raw {
+        return Ok(value.clone());
+    }
+    Ok(match raw.kind()? {
+        Kind::Null => serde_json::Value::Null,
+        Kind::Bool(value) => value.into(),
+        Kind::Text(text) => text.into_owned().into(),
+        Kind::Number(Number::Int(int)) => int.into(),
+        Kind::Number(Number::Decimal(text)) if matches!(raw, Raw::Json { text: own, .. } if !own.starts_with('{')) => {
+            json_number(&text)
+        }
+        Kind::Array => raw.elements()?.into_iter().map(|item| to_json(item, depth + 1)).collect::<Result<_, _>>()?,
+        Kind::Number(Number::Double(double)) if double.is_finite() => double.into(),
+        Kind::Object | Kind::Other if !matches!(raw, Raw::Bson { tag, .. } if tag != tag::DOCUMENT) => {
+            let members = raw.entries()?.into_iter().map(|(key, value)| Ok((key.into_owned(), to_json(value, depth + 1)?)));
+            serde_json::Value::Object(members.collect::<Result<_, _>>()?)
+        }
+        Kind::Number(number) => {
+            extended(if matches!(number, Number::Double(_)) { "$numberDouble" } else { "$numberDecimal" }, &number.text())
+        }
+        Kind::ObjectId(id) => extended("$oid", &::bson::oid::ObjectId::from_bytes(id).to_hex()),
+        Kind::Date(millis) => date(millis),
+        Kind::Object | Kind::Other => rare_bson(raw).ok_or(Malformed)?,
+    })
+}
+
+/// A date as relaxed extended JSON writes it: as text between the years 1970 and 9999, else as milliseconds.
+fn date(millis: i64) -> serde_json::Value {
+    const YEAR_10000: i64 = 253_402_300_800_000;
+    let text = (0..YEAR_10000).contains(&millis).then(|| ::bson::DateTime::from_millis(millis).try_to_rfc3339_string().ok());
+    match text.flatten() {
+        Some(text) => serde_json::json!({ "$date": text }),
+        None => serde_json::json!({ "$date": { "$numberLong": millis.to_string() } }),
+    }
+}
+
+fn extended(name: &str, text: &str) -> serde_json::Value {
+    serde_json::Value::Object(std::iter::once((name.to_owned(), text.into())).collect())
+}
+
+/// A JSON number as `serde_json` holds it; one that it cannot hold stays as text.
+fn json_number(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// The extended JSON of a BSON type that needs no reading of its own here.
+fn rare_bson(raw: Raw<'_>) -> Option<serde_json::Value> {
+    let Raw::Bson { tag, bytes } = raw else { return None };
+    let size = i32::try_from(bytes.len() + 8).ok()?;
+    let mut document = size.to_le_bytes().to_vec();
+    document.extend([tag, b'v', 0]);
+    document.extend(bytes);
+    document.push(0);
+    let mut document = ::bson::Document::try_from(::bson::RawDocument::from_bytes(&document).ok()?).ok()?;
+    Some(document.remove("v")?.into_relaxed_extjson())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,453 @@
+//! How is JSON text checked once, with the places of the interesting values noted on the way, and walked again later?
+//! (Grammar: RFC 8259.)
+//!
+//! The checking pass refuses what later readers would disagree about: duplicate keys, lone surrogates, depth.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// The deepest nesting that is accepted.
+pub(crate) const MAX_DEPTH: usize = 128;
+
+/// Up to this many keys of one object are compared pair by pair.
+const FEW_KEYS: usize = 64;
+
+/// A range of bytes in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    pub(crate) fn of(self, text: &str) -> &str {
+        &text[self.start as usize..self.end as usize]
+    }
+
+    fn new(start: usize, end: usize) -> Self {
+        // Texts are limited to 4 GiB before they are scanned.
+        Self { start: u32::try_from(start).unwrap_or(u32::MAX), end: u32::try_from(end).unwrap_or(u32::MAX) }
+    }
+}
+
+/// A key as it stands between its quotes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) span: Span,
+    pub(crate) escaped: bool,
+}
+
+/// What is wrong with a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum JsonFaultKind {
+    Expected(&'static str),
+    TooDeep,
+    DuplicateKey(String),
+    LoneSurrogate,
+}
+
+/// What is wrong with a text, where (in bytes, and as JSON pointer segments from the innermost out).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JsonFault {
+    pub(crate) at: usize,
+    pub(crate) kind: JsonFaultKind,
+    pub(crate) inside: Vec<String>,
+}
+
+impl JsonFault {
+    fn expected(at: usize, what: &'static str) -> Self {
+        Self { at, kind: JsonFaultKind::Expected(what), inside: Vec::new() }
+    }
+
+    /// The JSON pointer (RFC 6901) of the value that is wrong.
+    pub(crate) fn pointer(&self) -> String {
+        self.inside.iter().rev().map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1"))).collect()
+    }
+}
+
+/// Is told of the members of the objects it wants to look into.
+pub(crate) trait Visitor<'t> {
+    /// A place in the document whose members are wanted.
+    type Place: Copy;
+
+    /// Where the object under `key` of `place` is, if its members are wanted.
+    fn enter(&self, place: Self::Place, key: &str) -> Option<Self::Place>;
+
+    /// One member of `place`, after its value was checked.
+    fn member(&mut self, place: Self::Place, key: Key<'t>, value: Span);
+}
+
+/// Checks one JSON text in a single pass.
+pub(crate) struct Scanner<'t, V> {
+    text: &'t str,
+    bytes: &'t [u8],
+    at: usize,
+    depth: usize,
+    /// A cheap signature and the place of every key of the objects that are open.
+    keys: Vec<(u64, Span)>,
+    visitor: V,
+}
+
+impl<'t, V: Visitor<'t>> Scanner<'t, V> {
+    pub(crate) fn new(text: &'t str, visitor: V) -> Self {
+        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, keys: Vec::with_capacity(32), visitor }
+    }
+
+    /// Checks the whole text, which must be one object, and returns the visitor.
+    pub(crate) fn object_text(mut self, root: V::Place) -> Result<V, JsonFault> {
+        self.space();
+        if self.peek() != Some(b'{') {
+            return Err(JsonFault::expected(self.at, "an object"));
+        }
+        self.object(Some(root))?;
+        self.space();
+        if self.at < self.bytes.len() {
+            return Err(JsonFault::expected(self.at, "the end of the text"));
+        }
+        Ok(self.visitor)
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
+    fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn value(&mut self, place: Option<V::Place>) -> Result<Span, JsonFault> {
+        let start = self.at;
+        match self.peek() {
+            Some(b'"') => {
+                self.string()?;
+            }
+            Some(b'{') => self.object(place)?,
+            Some(b'[') => self.array()?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b't') => self.word("true")?,
+            Some(b'f') => self.word("false")?,
+            Some(b'n') => self.word("null")?,
+            _ => return Err(JsonFault::expected(self.at, "a value")),
+        }
+        Ok(Span::new(start, self.at))
+    }
+
+    fn descend(&mut self) -> Result<(), JsonFault> {
+        self.at += 1;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(JsonFault { at: self.at, kind: JsonFaultKind::TooDeep, inside: Vec::new() });
+        }
+        self.space();
+        Ok(())
+    }
+
+    fn object(&mut self, place: Option<V::Place>) -> Result<(), JsonFault> {
+        self.descend()?;
+        let first_key = self.keys.len();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            self.depth -= 1;
+            return Ok(());
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(JsonFault::expected(self.at, "a key in double quotes"));
+            }
+            let (span, escaped) = self.string()?;
+            let key = Key { text: span.of(self.text), span, escaped };
+            self.unique(first_key, key)?;
+            self.space();
+            if self.peek() != Some(b':') {
+                return Err(JsonFault::expected(self.at, "`:`"));
+            }
+            self.at += 1;
+            self.space();
+            let inner = place.and_then(|place| self.visitor.enter(place, key.text));
+            let value = self.value(inner).map_err(|mut fault| {
+                fault.inside.push(unescape(key.text).into_owned());
+                fault
+            })?;
+            if let Some(place) = place {
+                self.visitor.member(place, key, value);
+            }
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => break,
+                _ => return Err(JsonFault::expected(self.at, "`,` or `}`")),
+            }
+            self.space();
+        }
+        self.at += 1;
+        self.depth -= 1;
+        self.unique_in_large(first_key)?;
+        self.keys.truncate(first_key);
+        Ok(())
+    }
+
+    /// Notes a key of the object whose keys begin at `first`, and refuses one that is there already.
+    #[inline]
+    fn unique(&mut self, first: usize, key: Key<'t>) -> Result<(), JsonFault> {
+        let signature = signature(key.text.as_bytes());
+        let open = &self.keys[first..];
+        if open.len() < FEW_KEYS && open.iter().any(|(other, span)| *other == signature && span.of(self.text) == key.text) {
+            return Err(duplicate(key.span, key.text));
+        }
+        self.keys.push((signature, key.span));
+        Ok(())
+    }
+
+    /// Comparing every pair of keys would let a body of a megabyte take minutes, so large objects are checked at their end.
+    fn unique_in_large(&self, first: usize) -> Result<(), JsonFault> {
+        let keys = &self.keys[first..];
+        if keys.len() <= FEW_KEYS {
+            return Ok(());
+        }
+        let mut seen = HashSet::with_capacity(keys.len());
+        match keys.iter().find(|(_, span)| !seen.insert(span.of(self.text))) {
+            Some((_, span)) => Err(duplicate(*span, span.of(self.text))),
+            None => Ok(()),
+        }
+    }
+
+    fn array(&mut self) -> Result<(), JsonFault> {
+        self.descend()?;
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            self.depth -= 1;
+            return Ok(());
+        }
+        for index in 0_usize.. {
+            self.value(None).map_err(|mut fault| {
+                fault.inside.push(index.to_string());
+                fault
+            })?;
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => break,
+                _ => return Err(JsonFault::expected(self.at, "`,` or `]`")),
+            }
+            self.space();
+        }
+        self.at += 1;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Steps over a string and returns what is between its quotes, and whether that has escapes.
+    #[inline]
+    fn string(&mut self) -> Result<(Span, bool), JsonFault> {
+        let start = self.at + 1;
+        let mut escaped = false;
+        self.at = start;
+        loop {
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(0..=0x1F) => return Err(JsonFault::expected(self.at, "an escape instead of a control character")),
+                Some(_) => self.at += 1,
+                None => return Err(JsonFault::expected(self.at, "the end of the string")),
+            }
+        }
+        self.at += 1;
+        Ok((Span::new(start, self.at - 1), escaped))
+    }
+
+    fn escape(&mut self) -> Result<(), JsonFault> {
+        let start = self.at;
+        match self.bytes.get(start + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'u') => {
+                let lone = JsonFault { at: start, kind: JsonFaultKind::LoneSurrogate, inside: Vec::new() };
+                let unit = self.hex4(start)?;
+                self.at += 6;
+                match unit {
+                    0xD800..=0xDBFF => {
+                        if self.bytes.get(self.at..self.at + 2) != Some(b"\\u")
+                            || !(0xDC00..=0xDFFF).contains(&self.hex4(self.at)?)
+                        {
+                            return Err(lone);
+                        }
+                        self.at += 6;
+                    }
+                    0xDC00..=0xDFFF => return Err(lone),
+                    _ => {}
+                }
+            }
+            _ => return Err(JsonFault::expected(start, "one of the escapes \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX")),
+        }
+        Ok(())
+    }
+
+    fn hex4(&self, at: usize) -> Result<u16, JsonFault> {
+        self.text
+            .get(at + 2..at + 6)
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .and_then(|digits| u16::from_str_radix(digits, 16).ok())
+            .ok_or_else(|| JsonFault::expected(at, "four hexadecimal digits after \\u"))
+    }
+
+    #[inline]
+    fn number(&mut self) -> Result<(), JsonFault> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn digits(&mut self) -> Result<(), JsonFault> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == start { Err(JsonFault::expected(start, "a digit")) } else { Ok(()) }
+    }
+
+    fn word(&mut self, word: &'static str) -> Result<(), JsonFault> {
+        if self.bytes[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            Err(JsonFault::expected(self.at, "a value"))
+        }
+    }
+}
+
+/// Equal keys have equal signatures; most different ones differ.
+#[inline]
+fn signature(key: &[u8]) -> u64 {
+    let word = |bytes: &[u8]| bytes.iter().take(8).fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+    word(key) ^ word(&key[key.len().saturating_sub(8)..]).rotate_left(29) ^ (key.len() as u64).rotate_left(58)
+}
+
+fn duplicate(key: Span, text: &str) -> JsonFault {
+    JsonFault { at: key.start as usize, kind: JsonFaultKind::DuplicateKey(unescape(text).into_owned()), inside: Vec::new() }
+}
+
+/// The members of an object whose text was checked before.
+pub(crate) fn members(object: &str) -> impl Iterator<Item = (Key<'_>, &str)> {
+    let bytes = object.as_bytes();
+    let mut at = skip_space(bytes, 1);
+    std::iter::from_fn(move || {
+        if bytes.get(at) != Some(&b'"') {
+            return None;
+        }
+        let key_end = skip_value(bytes, at);
+        let span = Span::new(at + 1, key_end - 1);
+        let text = &object[at + 1..key_end - 1];
+        let start = skip_space(bytes, skip_space(bytes, key_end) + 1);
+        let end = skip_value(bytes, start);
+        at = skip_space(bytes, end);
+        if bytes.get(at) == Some(&b',') {
+            at = skip_space(bytes, at + 1);
+        }
+        Some((Key { text, span, escaped: text.contains('\\') }, &object[start..end]))
+    })
+}
+
+/// The elements of an array whose text was checked before.
+pub(crate) fn elements(array: &str) -> impl Iterator<Item = &str> {
+    let bytes = array.as_bytes();
+    let mut at = skip_space(bytes, 1);
+    std::iter::from_fn(move || {
+        if matches!(bytes.get(at), None | Some(b']')) {
+            return None;
+        }
+        let start = at;
+        let end = skip_value(bytes, start);
+        at = skip_space(bytes, end);
+        if bytes.get(at) == Some(&b',') {
+            at = skip_space(bytes, at + 1);
+        }
+        Some(&array[start..end])
+    })
+}
+
+#[inline]
+fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// The end of the value that starts at `at`.
+fn skip_value(bytes: &[u8], mut at: usize) -> usize {
+    let mut open = 0_usize;
+    loop {
+        match bytes.get(at) {
+            Some(b'"') => {
+                at += 1;
+                while let Some(byte) = bytes.get(at) {
+                    match byte {
+                        b'"' => break,
+                        b'\\' => at += 2,
+                        _ => at += 1,
+                    }
+                }
+                at += 1;
+            }
+            Some(b'{' | b'[') => {
+                open += 1;
+                at += 1;
+                continue;
+            }
+            Some(b'}' | b']') => {
+                open = open.saturating_sub(1);
+                at += 1;
+            }
+            Some(b',' | b':' | b' ' | b'\n' | b'\r' | b'\t') => {
+                at += 1;
+                continue;
+            }
+            Some(_) => {
+                while !matches!(bytes.get(at), None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')) {
+                    at += 1;
+                }
+            }
+            None => return bytes.len(),
+        }
+        if open == 0 {
+            return at.min(bytes.len());
+        }
+    }
+}
+
+/// The text that stands between the quotes of a checked string, escapes resolved.
+pub(crate) fn unescape(between: &str) -> Cow<'_, str> {
+    if !between.contains('\\') {
+        return Cow::Borrowed(between);
+    }
+    serde_json::from_str(&format!("\"{between}\"")).map_or(Cow::Borrowed(between), Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Which events does this program know?
+
+use std::fmt;
+
+use crate::detector::{Declared, Detector};
+
+/// The detectors of a program, sorted by name, each name once.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    detectors: Vec<Detector>,
+}
+
+/// A set of detectors that no program should start with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// There is no detector.
+    #[error(
+        "no detectors are linked into this binary; name the crate that declares them in its root, e.g. `use events as _;`, \
+         or pass them to `Registry::try_new`"
+    )]
+    Empty,
+    /// Two events have one name.
+    #[error("the event `{name}` is declared twice: {first} and {second}; rename one of them")]
+    DuplicateName {
+        /// The name.
+        name: &'static str,
+        /// Where it is declared.
+        first: Place,
+        /// Where it is declared again.
+        second: Place,
+    },
+}
+
+/// Where an event is declared, for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(Declared);
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.file {
+            "" => out.write_str("in a detector made by hand"),
+            file => write!(out, "at {file}:{}", self.0.line),
+        }
+    }
+}
+
+impl Registry {
+    /// Every detector that `#[event]` declared in the crates linked into this program.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`] when there is none, or two have one name.
+    pub fn from_linked() -> Result<Self, RegistryError> {
+        Self::try_new(inventory::iter::<Detector>().copied())
+    }
+
+    /// The given detectors.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`] when there is none, or two have one name.
+    pub fn try_new(detectors: impl IntoIterator<Item = Detector>) -> Result<Self, RegistryError> {
+        let mut detectors: Vec<Detector> = detectors.into_iter().collect();
+        detectors.sort_by_key(|detector| (detector.name(), detector.declared().file, detector.declared().line));
+        if detectors.is_empty() {
+            return Err(RegistryError::Empty);
+        }
+        match detectors.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
+            Some(pair) => Err(RegistryError::DuplicateName {
+                name: pair[0].name(),
+                first: Place(*pair[0].declared()),
+                second: Place(*pair[1].declared()),
+            }),
+            None => Ok(Self { detectors }),
+        }
+    }
+
+    /// The detectors that `keep` says yes to; it may leave none.
+    #[must_use]
+    pub fn filtered(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.detectors.retain(|detector| keep(detector.name()));
+        self
+    }
+
+    /// The detectors, sorted by name.
+    pub fn detectors(&self) -> &[Detector] {
+        &self.detectors
+    }
+
+    /// The detector of the event `name`.
+    pub fn get(&self, name: &str) -> Option<&Detector> {
+        let at = self.detectors.binary_search_by(|detector| detector.name().cmp(name)).ok()?;
+        Some(&self.detectors[at])
+    }
+}

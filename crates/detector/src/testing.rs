@@ -1,0 +1,72 @@
+//! How does an event author assert that an event is, or is not, detected in a change?
+
+use crate::change::{Change, nearest};
+use crate::detector::Verdict;
+use crate::registry::Registry;
+
+/// The verdict of the linked event `name` on `change`.
+///
+/// # Panics
+///
+/// When no such event is linked into the test; the message names the nearest.
+#[doc(hidden)]
+pub fn verdict_of(name: &str, change: &Change) -> Verdict {
+    let registry = Registry::from_linked().unwrap_or_else(|error| panic!("{error}"));
+    match registry.get(name) {
+        Some(detector) => detector.evaluate(change),
+        None => {
+            let close = nearest(name, registry.detectors().iter().map(|detector| detector.name()));
+            let hint = close.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            panic!("no event `{name}` is linked into this test{hint}");
+        }
+    }
+}
+
+/// Asserts that the event is detected in the change; undecided is not detected.
+///
+/// ```no_run
+/// # use event_detector::{Change, assert_detects};
+/// # use serde_json::json;
+/// assert_detects!(
+///     "move.pickup.successful",
+///     Change::update("moves").before(json!({ "status": "en route" })).after(json!({ "status": "pickup successful" }))
+/// );
+/// ```
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __assert_detects {
+    ($event:expr, $change:expr $(,)?) => {{
+        let change: $crate::Change = $change.into();
+        let verdict = $crate::__private::verdict_of($event, &change);
+        assert!(
+            matches!(verdict, $crate::Verdict::Detected),
+            "`{}` is not detected ({verdict:?}) in {}",
+            $event,
+            change.to_json().cloned().unwrap_or_default()
+        );
+    }};
+}
+
+/// Asserts that the event is not detected in the change; undecided is neither.
+///
+/// ```no_run
+/// # use event_detector::{Change, assert_ignores};
+/// # use serde_json::json;
+/// assert_ignores!("move.deleted", Change::insert("moves").after(json!({ "id": 1 })));
+/// ```
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __assert_ignores {
+    ($event:expr, $change:expr $(,)?) => {{
+        let change: $crate::Change = $change.into();
+        let verdict = $crate::__private::verdict_of($event, &change);
+        assert!(
+            matches!(verdict, $crate::Verdict::No),
+            "`{}` is not ignored ({verdict:?}) in {}",
+            $event,
+            change.to_json().cloned().unwrap_or_default()
+        );
+    }};
+}
+
+pub use crate::{__assert_detects as assert_detects, __assert_ignores as assert_ignores};

@@ -1,0 +1,242 @@
+//! What does a detector answer when the change does not say? (Three-valued detection with ordinary `bool` code.)
+//!
+//! Helpers answer `bool`. While a detector is asked, every distinct unknown that it consults is taken both ways, in the
+//! order of consultation, until two answers differ (undecided) or all agree (decided). Assuming only "all false" and
+//! "all true" would lose events: `changed(a) && !changed(b)` is false both times.
+
+use std::cell::{Cell, RefCell};
+
+/// The most unknowns that are tried both ways; with more, the verdict is undecided.
+const MAX_UNKNOWNS: usize = 6;
+
+/// Something a detector asked that the change cannot answer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Unknown {
+    /// What was asked, as it is written in code: `column_changed("address.city")`.
+    pub read: String,
+    /// Why it is unknown, and the setting or the correction that would have decided it.
+    pub cure: String,
+}
+
+/// What a detector reads of a change, for a dry run that shows it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Read {
+    /// What was asked, as it is written in code.
+    pub read: String,
+    /// What the change answered.
+    pub answer: String,
+}
+
+#[derive(Default)]
+struct Inquiry {
+    /// The unknowns consulted, in order, each with the answer assumed for it.
+    assumed: Vec<(Unknown, bool)>,
+    /// How many of the next consultations repeat `assumed`; the rest is new.
+    unreadable: Vec<Unknown>,
+}
+
+thread_local! {
+    static INQUIRY: RefCell<Option<Inquiry>> = const { RefCell::new(None) };
+    static RECORDING: Cell<bool> = const { Cell::new(false) };
+    static READS: RefCell<Vec<Read>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What all ways of answering the unknowns come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Every way gives this answer.
+    Decided(bool),
+    /// The answer depends on these.
+    Undecided(Vec<Unknown>),
+}
+
+/// Runs `ask` under every combination of answers to the unknowns it meets.
+///
+/// A panic in `ask` passes through; the assumptions are gone afterwards in any case.
+pub(crate) fn decide(mut ask: impl FnMut() -> bool) -> Decision {
+    let _scope = Scope::enter();
+    let first = ask();
+    if INQUIRY.with_borrow(|inquiry| inquiry.as_ref().is_none_or(|seen| seen.assumed.is_empty() && seen.unreadable.is_empty())) {
+        return Decision::Decided(first);
+    }
+    let mut met: Vec<Unknown> = Vec::new();
+    loop {
+        let (unreadable, deepest, more) = INQUIRY.with_borrow_mut(|inquiry| {
+            let inquiry = inquiry.get_or_insert_default();
+            for unknown in inquiry.assumed.iter().map(|(unknown, _)| unknown).chain(&inquiry.unreadable) {
+                if !met.contains(unknown) {
+                    met.push(unknown.clone());
+                }
+            }
+            let deepest = inquiry.assumed.len();
+            // The next combination: the last "no" becomes "yes", and what was consulted after it is asked anew.
+            while inquiry.assumed.last().is_some_and(|(_, answer)| *answer) {
+                inquiry.assumed.pop();
+            }
+            let more = inquiry.assumed.last_mut().map(|(_, answer)| *answer = true).is_some();
+            (!inquiry.unreadable.is_empty(), deepest, more)
+        });
+        if unreadable || deepest > MAX_UNKNOWNS {
+            return Decision::Undecided(met);
+        }
+        if !more {
+            return Decision::Decided(first);
+        }
+        if ask() != first {
+            INQUIRY.with_borrow(|inquiry| {
+                for (unknown, _) in inquiry.iter().flat_map(|inquiry| &inquiry.assumed) {
+                    if !met.contains(unknown) {
+                        met.push(unknown.clone());
+                    }
+                }
+            });
+            return Decision::Undecided(met);
+        }
+    }
+}
+
+/// The answer to take for an unknown: the assumed one while a detector is asked, else no.
+pub(crate) fn consult(unknown: impl FnOnce() -> Unknown) -> bool {
+    INQUIRY.with_borrow_mut(|inquiry| {
+        let Some(inquiry) = inquiry else { return false };
+        let unknown = unknown();
+        if let Some((_, answer)) = inquiry.assumed.iter().find(|(known, _)| known.read == unknown.read) {
+            return *answer;
+        }
+        inquiry.assumed.push((unknown, false));
+        false
+    })
+}
+
+/// Notes an unknown that was read in a way that has more than two answers, so it cannot be tried both ways.
+pub(crate) fn unreadable(unknown: impl FnOnce() -> Unknown) {
+    INQUIRY.with_borrow_mut(|inquiry| {
+        if let Some(inquiry) = inquiry {
+            let unknown = unknown();
+            if !inquiry.unreadable.contains(&unknown) {
+                inquiry.unreadable.push(unknown);
+            }
+        }
+    });
+}
+
+/// Notes what was read and answered, when a dry run wants to show it.
+pub(crate) fn record(read: impl FnOnce() -> Read) {
+    if RECORDING.get() {
+        READS.with_borrow_mut(|reads| {
+            let read = read();
+            if !reads.contains(&read) {
+                reads.push(read);
+            }
+        });
+    }
+}
+
+/// Runs `body` and returns, besides its result, everything it read of changes, in order and once each.
+pub(crate) fn recording<T>(body: impl FnOnce() -> T) -> (T, Vec<Read>) {
+    struct Stop;
+    impl Drop for Stop {
+        fn drop(&mut self) {
+            RECORDING.set(false);
+        }
+    }
+    READS.take();
+    RECORDING.set(true);
+    let _stop = Stop;
+    let result = body();
+    (result, READS.take())
+}
+
+/// One detector's inquiry; its end restores what was before, also after a panic.
+struct Scope(Option<Inquiry>);
+
+impl Scope {
+    fn enter() -> Self {
+        Self(INQUIRY.replace(Some(Inquiry::default())))
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        INQUIRY.set(self.0.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Decision, Unknown, consult, decide, unreadable};
+
+    fn ask(name: &str) -> bool {
+        consult(|| Unknown { read: name.to_owned(), cure: String::new() })
+    }
+
+    fn names(decision: Decision) -> Vec<String> {
+        match decision {
+            Decision::Undecided(unknowns) => unknowns.into_iter().map(|unknown| unknown.read).collect(),
+            Decision::Decided(answer) => panic!("decided: {answer}"),
+        }
+    }
+
+    #[test]
+    fn a_detector_that_meets_no_unknown_is_asked_once() {
+        let mut times = 0;
+
+        let decision = decide(|| {
+            times += 1;
+            true
+        });
+
+        assert_eq!((decision, times), (Decision::Decided(true), 1));
+    }
+
+    #[test]
+    fn one_that_answers_the_same_either_way_is_decided() {
+        assert_eq!(decide(|| ask("a") || !ask("a")), Decision::Decided(true));
+        assert_eq!(decide(|| ask("a") && !ask("a")), Decision::Decided(false));
+    }
+
+    #[test]
+    fn exclusive_conditions_are_undecided_although_all_no_and_all_yes_agree() {
+        assert_eq!(names(decide(|| ask("a") && !ask("b"))), ["a", "b"]);
+    }
+
+    #[test]
+    fn every_combination_of_six_unknowns_is_tried() {
+        let letters = ["a", "b", "c", "d", "e", "f"];
+
+        let only_last = decide(|| letters.map(ask) == [true, false, true, true, false, true]);
+
+        assert_eq!(names(only_last).len(), 6);
+    }
+
+    #[test]
+    fn seven_unknowns_are_undecided_although_the_answer_is_always_no() {
+        let letters = ["a", "b", "c", "d", "e", "f", "g"];
+
+        assert_eq!(names(decide(|| letters.map(ask).len() > 7)).len(), 7);
+    }
+
+    #[test]
+    fn an_unknown_read_as_a_value_is_undecided_whatever_the_answer() {
+        let decision = decide(|| {
+            unreadable(|| Unknown { read: "after(\"a\").as_i64()".to_owned(), cure: String::new() });
+            false
+        });
+
+        assert_eq!(names(decision), ["after(\"a\").as_i64()"]);
+    }
+
+    #[test]
+    fn outside_of_a_detector_an_unknown_is_no() {
+        assert!(!ask("a"));
+    }
+
+    #[test]
+    fn a_panic_leaves_no_assumption_behind() {
+        let panicked = crate::panics::catch_panic(|| decide(|| if ask("a") { true } else { panic!("no") }));
+
+        assert!(panicked.is_err());
+        assert!(!ask("b"));
+        assert_eq!(decide(|| true), Decision::Decided(true));
+    }
+}

@@ -1,0 +1,401 @@
+//! What does a detector see of one field: its value, that it is missing, or that the change does not say?
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+
+use crate::change::Change;
+use crate::number::Number;
+use crate::raw::{Kind, Raw};
+use crate::undecided::{Unknown, consult, unreadable};
+
+/// A field of a change, read on demand.
+///
+/// It compares with literals (`change.after("status") == "done"`, `change.after("amount") > 1000`). A missing field and a
+/// null are different things, and neither equals nor orders against any literal. Numbers compare by value, exactly,
+/// whatever their type: `1` equals `1.0`. A date never equals a string.
+///
+/// Where the change does not say what the field holds, a comparison is *unknown*: while a detector is asked, it is taken
+/// both ways (see the crate's documentation); elsewhere it is false.
+#[derive(Clone, Copy)]
+pub struct Value<'c> {
+    reading: Reading<'c>,
+    origin: Origin<'c>,
+}
+
+/// What a look at a field gave.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reading<'c> {
+    Known(Raw<'c>),
+    Missing,
+    Unknown(Why),
+}
+
+/// Why a change does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The change carries no image from before it.
+    NoBefore,
+    /// The change carries no image from after it.
+    NoAfter,
+    /// The description names a value written whole, or its parent, and without images that may equal what was there.
+    WrittenWhole,
+    /// Neither row has the column.
+    NoSuchColumn,
+    /// The bytes do not hold what their type says.
+    Malformed,
+}
+
+/// Which field was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin<'c> {
+    Before(&'c Change, &'c str),
+    After(&'c Change, &'c str),
+    Key(&'c Change),
+    /// Part of another value.
+    Inside,
+}
+
+/// A literal that a field is compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Literal<'l> {
+    /// `true` or `false`.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// An unsigned integer beyond `i64`.
+    Large(u64),
+    /// A double.
+    Float(f64),
+    /// Text.
+    Text(&'l str),
+}
+
+impl<'c> Value<'c> {
+    pub(crate) fn new(reading: Reading<'c>, origin: Origin<'c>) -> Self {
+        Self { reading, origin }
+    }
+
+    /// Whether the field is there, be it null.
+    pub fn exists(&self) -> bool {
+        match self.reading {
+            Reading::Known(_) => true,
+            Reading::Missing => false,
+            Reading::Unknown(why) => consult(|| self.unknown(why, ".exists()")),
+        }
+    }
+
+    /// Whether the field is not there; a null is.
+    pub fn is_missing(&self) -> bool {
+        !self.exists()
+    }
+
+    /// Whether the field is there and null.
+    pub fn is_null(&self) -> bool {
+        match self.kind() {
+            Ok(kind) => matches!(kind, Some(Kind::Null)),
+            Err(why) => consult(|| self.unknown(why, ".is_null()")),
+        }
+    }
+
+    /// Whether the change says what the field holds.
+    pub fn is_known(&self) -> bool {
+        self.kind().is_ok()
+    }
+
+    /// Whether the field equals one of `literals`.
+    pub fn is_in<L: Into<Literal<'c>>>(&self, literals: impl IntoIterator<Item = L>) -> bool {
+        literals.into_iter().any(|literal| self.equals(literal.into()))
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<Cow<'c, str>> {
+        match self.read(".as_str()")? {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The integer, of any numeric type without a fraction that fits.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self.read(".as_i64()")? {
+            Kind::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+
+    /// The nearest double of a number.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self.read(".as_f64()")? {
+            Kind::Number(number) => number.as_f64(),
+            _ => None,
+        }
+    }
+
+    /// The truth value.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.read(".as_bool()")? {
+            Kind::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The time of a BSON date, or of a string in RFC 3339 (as Hasura writes `timestamptz`).
+    pub fn as_datetime(&self) -> Option<bson::DateTime> {
+        match self.read(".as_datetime()")? {
+            Kind::Date(millis) => Some(bson::DateTime::from_millis(millis)),
+            Kind::Text(text) => bson::DateTime::parse_rfc3339_str(text).ok(),
+            _ => None,
+        }
+    }
+
+    /// The object id.
+    pub fn as_object_id(&self) -> Option<bson::oid::ObjectId> {
+        match self.read(".as_object_id()")? {
+            Kind::ObjectId(bytes) => Some(bson::oid::ObjectId::from_bytes(bytes)),
+            _ => None,
+        }
+    }
+
+    /// The exact decimal of a number, or of a string that is one (as Hasura writes `numeric`).
+    pub fn as_decimal(&self) -> Option<bson::Decimal128> {
+        match self.read(".as_decimal()")? {
+            Kind::Number(number) => number.text().parse().ok(),
+            Kind::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The value as JSON, BSON's own types as relaxed Extended JSON; `None` when missing or unknown.
+    pub fn to_json(&self) -> Option<serde_json::Value> {
+        self.read(".to_json()")?;
+        match self.reading {
+            Reading::Known(raw) => raw.to_json().ok(),
+            _ => None,
+        }
+    }
+
+    /// The field under `path` of an object, or the element of that index in an array.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Value<'c> {
+        let reading = match self.reading {
+            Reading::Known(raw) => match raw.at_path(path) {
+                Ok(Some(inner)) => Reading::Known(inner),
+                Ok(None) => Reading::Missing,
+                Err(_) => Reading::Unknown(Why::Malformed),
+            },
+            other => other,
+        };
+        Value { reading, origin: if matches!(reading, Reading::Unknown(_)) { self.origin } else { Origin::Inside } }
+    }
+
+    /// The elements of an array; none for other values.
+    pub fn items(&self) -> Vec<Value<'c>> {
+        let _noted = self.read(".items()");
+        let elements = match self.reading {
+            Reading::Known(raw) => raw.elements().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        elements.into_iter().map(|raw| Value { reading: Reading::Known(raw), origin: Origin::Inside }).collect()
+    }
+
+    /// What the field holds: nothing when missing.
+    fn kind(&self) -> Result<Option<Kind<'c>>, Why> {
+        match self.reading {
+            Reading::Known(raw) => raw.kind().map(Some).map_err(|_| Why::Malformed),
+            Reading::Missing => Ok(None),
+            Reading::Unknown(why) => Err(why),
+        }
+    }
+
+    /// As [`kind`](Self::kind), for a reader with more than two answers.
+    fn read(&self, how: &str) -> Option<Kind<'c>> {
+        self.kind().unwrap_or_else(|why| {
+            unreadable(|| self.unknown(why, how));
+            None
+        })
+    }
+
+    /// Whether the field equals `literal`; `Err` when the change does not say.
+    pub(crate) fn try_equals(&self, literal: Literal<'_>) -> Result<bool, Why> {
+        let Some(kind) = self.kind()? else { return Ok(false) };
+        Ok(match (kind, literal) {
+            (Kind::Bool(value), Literal::Bool(literal)) => value == literal,
+            (Kind::Text(value), Literal::Text(literal)) => value == literal,
+            (Kind::Number(value), literal) => {
+                literal.number().is_some_and(|number| value.compare(&number) == Some(Ordering::Equal))
+            }
+            _ => false,
+        })
+    }
+
+    fn equals(&self, literal: Literal<'_>) -> bool {
+        self.try_equals(literal).unwrap_or_else(|why| consult(|| self.unknown(why, &format!(" == {literal}"))))
+    }
+
+    fn orders(&self, literal: Literal<'_>, sign: &str, holds: impl Fn(Ordering) -> bool) -> bool {
+        match self.kind() {
+            Ok(kind) => kind.and_then(|kind| compare(&kind, literal)).is_some_and(holds),
+            Err(why) => consult(|| self.unknown(why, &format!(" {sign} {literal}"))),
+        }
+    }
+
+    fn unknown(&self, why: Why, how: &str) -> Unknown {
+        let (read, cure) = match self.origin {
+            Origin::Before(change, path) => (format!("before({path:?})"), change.cure(why, path)),
+            Origin::After(change, path) => (format!("after({path:?})"), change.cure(why, path)),
+            Origin::Key(change) => ("key()".to_owned(), change.cure(why, "key")),
+            Origin::Inside => ("a value".to_owned(), "its bytes do not hold what their type says".to_owned()),
+        };
+        Unknown { read: read + how, cure }
+    }
+}
+
+fn compare(kind: &Kind<'_>, literal: Literal<'_>) -> Option<Ordering> {
+    match (kind, literal) {
+        (Kind::Number(value), literal) => value.compare(&literal.number()?),
+        (Kind::Text(value), Literal::Text(literal)) => Some(value.as_ref().cmp(literal)),
+        _ => None,
+    }
+}
+
+impl Literal<'_> {
+    fn number(&self) -> Option<Number<'static>> {
+        match *self {
+            Self::Int(int) => Some(Number::Int(int)),
+            Self::Large(int) => Some(Number::Decimal(Cow::Owned(int.to_string()))),
+            Self::Float(double) => Some(Number::Double(double)),
+            Self::Bool(_) | Self::Text(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Literal<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => write!(out, "{value}"),
+            Self::Int(value) => write!(out, "{value}"),
+            Self::Large(value) => write!(out, "{value}"),
+            Self::Float(value) => write!(out, "{value:?}"),
+            Self::Text(value) => write!(out, "{value:?}"),
+        }
+    }
+}
+
+/// A string plainly, other values as JSON; `missing` and `unknown` in words.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind(), self.reading) {
+            (Err(_), _) => out.write_str("unknown"),
+            (Ok(Some(Kind::Text(text))), _) => out.write_str(&text),
+            (Ok(Some(Kind::ObjectId(bytes))), _) => out.write_str(&bson::oid::ObjectId::from_bytes(bytes).to_hex()),
+            (Ok(Some(_)), Reading::Known(raw)) => match raw.to_json() {
+                Ok(json) => write!(out, "{json}"),
+                Err(_) => out.write_str("unknown"),
+            },
+            _ => out.write_str("missing"),
+        }
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind() {
+            Ok(Some(Kind::Text(text))) => write!(out, "{text:?}"),
+            _ => fmt::Display::fmt(self, out),
+        }
+    }
+}
+
+/// Two fields are equal when both are known and there, and hold the same value.
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let unknown = |value: &Self, why| value.unknown(why, &format!(" == {other}"));
+        match (self.reading, other.reading) {
+            (Reading::Unknown(why), _) => consult(|| unknown(self, why)),
+            (_, Reading::Unknown(why)) => consult(|| unknown(other, why)),
+            (Reading::Known(left), Reading::Known(right)) => {
+                left.same(right).unwrap_or_else(|_| consult(|| unknown(self, Why::Malformed)))
+            }
+            _ => false,
+        }
+    }
+}
+
+macro_rules! compares_with {
+    ($($literal:ty => |$value:ident| $convert:expr;)*) => {$(
+        impl<'l> From<$literal> for Literal<'l> {
+            fn from($value: $literal) -> Self {
+                $convert
+            }
+        }
+
+        impl<'l> PartialEq<$literal> for Value<'_> {
+            fn eq(&self, literal: &$literal) -> bool {
+                let $value = *literal;
+                self.equals($convert)
+            }
+        }
+
+        impl<'l> PartialOrd<$literal> for Value<'_> {
+            fn partial_cmp(&self, literal: &$literal) -> Option<Ordering> {
+                let $value = *literal;
+                self.read(".partial_cmp()").and_then(|kind| compare(&kind, $convert))
+            }
+
+            fn lt(&self, literal: &$literal) -> bool {
+                let $value = *literal;
+                self.orders($convert, "<", Ordering::is_lt)
+            }
+
+            fn le(&self, literal: &$literal) -> bool {
+                let $value = *literal;
+                self.orders($convert, "<=", Ordering::is_le)
+            }
+
+            fn gt(&self, literal: &$literal) -> bool {
+                let $value = *literal;
+                self.orders($convert, ">", Ordering::is_gt)
+            }
+
+            fn ge(&self, literal: &$literal) -> bool {
+                let $value = *literal;
+                self.orders($convert, ">=", Ordering::is_ge)
+            }
+        }
+    )*};
+}
+
+compares_with! {
+    bool => |value| Literal::Bool(value);
+    i8 => |value| Literal::Int(value.into());
+    i16 => |value| Literal::Int(value.into());
+    i32 => |value| Literal::Int(value.into());
+    i64 => |value| Literal::Int(value);
+    u8 => |value| Literal::Int(value.into());
+    u16 => |value| Literal::Int(value.into());
+    u32 => |value| Literal::Int(value.into());
+    u64 => |value| i64::try_from(value).map_or(Literal::Large(value), Literal::Int);
+    f32 => |value| Literal::Float(value.into());
+    f64 => |value| Literal::Float(value);
+    &'l str => |value| Literal::Text(value);
+}
+
+impl<'l> From<&'l String> for Literal<'l> {
+    fn from(value: &'l String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl PartialEq<str> for Value<'_> {
+    fn eq(&self, literal: &str) -> bool {
+        self.equals(Literal::Text(literal))
+    }
+}
+
+impl PartialEq<String> for Value<'_> {
+    fn eq(&self, literal: &String) -> bool {
+        self.equals(Literal::Text(literal))
+    }
+}
