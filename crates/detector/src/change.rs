@@ -16,11 +16,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::raw::json::Span;
-use crate::raw::{Malformed, Raw};
+use crate::raw::{Kind, Malformed, Raw};
 use crate::value::{Origin, Reading, Value};
 
 pub use build::ChangeBuilder;
-pub(crate) use cure::nearest;
+pub use cure::nearest;
 pub use decode::DecodeError;
 use images::{Image, Slot};
 pub use reads::ChangedColumns;
@@ -35,6 +35,7 @@ pub struct Change {
     operation: Operation,
     replacement: bool,
     id: Text,
+    own_id: bool,
     database: Text,
     collection: Text,
     key: Option<Slot>,
@@ -48,6 +49,7 @@ pub struct Change {
     found_correlation: Option<Slot>,
     source: Option<Arc<str>>,
     context: serde_json::Map<String, serde_json::Value>,
+    given_correlation: Option<Box<str>>,
     correlation: OnceLock<String>,
     session_values: OnceLock<BTreeMap<String, String>>,
     value: OnceLock<Result<serde_json::Value, Malformed>>,
@@ -136,6 +138,11 @@ impl Change {
         self.text(&self.id)
     }
 
+    /// Whether the source gave the id; else it follows from the content, and equal changes have equal ids.
+    pub fn has_own_id(&self) -> bool {
+        self.own_id
+    }
+
     /// The name of the source that delivered it; empty when nobody said.
     pub fn source(&self) -> &str {
         self.source.as_deref().unwrap_or_default()
@@ -204,8 +211,9 @@ impl Change {
     }
 
     /// The user on whose behalf the change was made: the session's email, `system` for the role `admin`.
-    pub fn user(&self) -> Option<&str> {
-        self.session("x-hasura-user-email").or_else(|| self.role().filter(|role| *role == "admin").map(|_| "system"))
+    pub fn user(&self) -> Option<String> {
+        let user = self.session("x-hasura-user-email").or_else(|| self.role().filter(|role| *role == "admin").map(|_| "system"));
+        user.map(str::to_owned)
     }
 
     /// The role of the session that made the change.
@@ -217,8 +225,9 @@ impl Change {
     pub fn session(&self, name: &str) -> Option<&str> {
         let values = self.session_values.get_or_init(|| {
             let members = self.session.map(|slot| self.raw(slot).entries().unwrap_or_default()).unwrap_or_default();
-            let text = |raw| Value::new(Reading::Known(raw), Origin::Inside).to_string();
-            members.into_iter().map(|(key, raw)| (key.to_ascii_lowercase(), text(raw))).collect()
+            let text = |raw: Raw<'_>| Value::new(Reading::Known(raw), Origin::Inside).to_string();
+            let given = members.into_iter().filter(|(_, raw)| !matches!(raw.kind(), Ok(Kind::Null)));
+            given.map(|(key, raw)| (key.to_ascii_lowercase(), text(raw))).collect()
         });
         values.get(name.to_ascii_lowercase().as_str()).map(String::as_str)
     }
@@ -237,12 +246,18 @@ impl Change {
     /// The id that ties together everything that follows from one cause: the one given, else the one found in the change
     /// (session variable `x-correlation-id` or `x-request-id`, the trace id), else a new UUID of version 7.
     pub fn correlation_id(&self) -> &str {
-        self.correlation.get_or_init(|| self.found_correlation_id().unwrap_or_else(|| Uuid::now_v7().to_string()))
+        self.correlation.get_or_init(|| self.known_correlation_id().unwrap_or_else(|| Uuid::now_v7().to_string()))
     }
 
-    fn found_correlation_id(&self) -> Option<String> {
-        let session = self.session("x-correlation-id").or_else(|| self.session("x-request-id")).map(str::to_owned);
-        session.or_else(|| self.slot_value(self.found_correlation?).as_str().map(Into::into)).filter(|id| !id.is_empty())
+    /// The correlation id that was given, or that the change itself carries.
+    fn known_correlation_id(&self) -> Option<String> {
+        let usable = |id: &str| Some(id.to_owned()).filter(|id| !id.is_empty());
+        let found = || self.found_correlation.and_then(|slot| self.slot_value(slot).as_str());
+        let given = self.given_correlation.as_deref().and_then(usable);
+        given
+            .or_else(|| self.session("x-correlation-id").and_then(usable))
+            .or_else(|| self.session("x-request-id").and_then(usable))
+            .or_else(|| found().as_deref().and_then(usable))
     }
 
     /// Adds a value to the context; an existing one of the name is replaced.
@@ -255,12 +270,15 @@ impl Change {
     /// Adds a value to the context; an existing one of the name is replaced.
     pub fn add_context(&mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) {
         self.context.insert(name.into(), value.into());
+        self.value.take();
     }
 
     /// Gives the correlation id, over what the change itself carries.
     #[must_use]
     pub fn with_correlation_id(mut self, id: impl Into<String>) -> Self {
-        self.correlation = OnceLock::from(id.into());
+        self.given_correlation = Some(id.into().into());
+        self.correlation.take();
+        self.value.take();
         self
     }
 
@@ -268,6 +286,7 @@ impl Change {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Arc<str>>) -> Self {
         self.source = Some(source.into());
+        self.value.take();
         self
     }
 
@@ -275,13 +294,22 @@ impl Change {
     #[must_use]
     pub fn with_id(mut self, id: impl Into<Box<str>>) -> Self {
         self.id = Text::Owned(id.into());
+        self.own_id = true;
+        self.value.take();
         self
     }
 
     /// Says where the document after an update comes from, for a source that looks it up.
+    ///
+    /// An insert and a replacement always carry their own document, and where none is carried none was looked up: there
+    /// [`AfterImage::Lookup`] changes nothing.
     #[must_use]
     pub fn with_after_image(mut self, image: AfterImage) -> Self {
-        self.after_image = image;
+        let can_be_looked_up = self.is_update() && !self.replacement && matches!(self.after, Image::Row(_));
+        if image != AfterImage::Lookup || can_be_looked_up {
+            self.after_image = image;
+            self.value.take();
+        }
         self
     }
 
@@ -295,13 +323,19 @@ impl Change {
 
     /// A number that is equal for changes of the same document, to keep their order; `None` without a document key.
     pub fn lane(&self) -> Option<u64> {
-        let key = self.key?;
+        let Reading::Known(key) = self.key_reading() else { return None };
         let mut hasher = DefaultHasher::new();
         (self.database(), self.collection()).hash(&mut hasher);
-        match self.raw(key) {
-            Raw::Bson { tag, bytes } => (tag, bytes).hash(&mut hasher),
-            Raw::Json { text, .. } => text.hash(&mut hasher),
-            Raw::Tree(value) => value.to_string().hash(&mut hasher),
+        // By value, so that it does not matter in which form a key came.
+        match (key.kind(), key) {
+            (Ok(Kind::ObjectId(id)), _) => id.hash(&mut hasher),
+            (Ok(Kind::Text(text)), _) => text.hash(&mut hasher),
+            (Ok(Kind::Number(number)), _) => match number.as_i64() {
+                Some(int) => int.hash(&mut hasher),
+                None => number.text().hash(&mut hasher),
+            },
+            (Err(Malformed), Raw::Bson { tag, bytes }) => (tag, bytes).hash(&mut hasher),
+            _ => key.to_json().map(|json| json.to_string()).unwrap_or_default().hash(&mut hasher),
         }
         Some(hasher.finish())
     }

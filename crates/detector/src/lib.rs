@@ -15,7 +15,7 @@ mod undecided;
 mod value;
 
 pub use bson;
-pub use change::{AfterImage, Change, ChangeBuilder, ChangedColumns, DecodeError, Operation};
+pub use change::{AfterImage, Change, ChangeBuilder, ChangedColumns, DecodeError, Operation, nearest};
 pub use context::{Cancellation, Canceller, JobContext, JobRun};
 pub use detector::{Declared, Detector, OnUndecided, Verdict};
 pub use event_detector_macros::{event, job};

@@ -207,7 +207,8 @@ fn extended_kind(object: &str) -> Option<Kind<'_>> {
         return None;
     }
     if members.next().is_some() {
-        return Some(Kind::Other);
+        let typed = matches!(key.text, "$code" | "$scope" | "$regex" | "$options" | "$ref" | "$id");
+        return typed.then_some(Kind::Other);
     }
     let between = || text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let decimal = || between().map(|text| Kind::Number(Number::Decimal(Cow::Borrowed(text))));
@@ -222,7 +223,9 @@ fn extended_kind(object: &str) -> Option<Kind<'_>> {
             Kind::Text(text) => ::bson::DateTime::parse_rfc3339_str(text).ok().map(|date| Kind::Date(date.timestamp_millis())),
             _ => None,
         },
-        _ => None,
+        "$binary" | "$uuid" | "$code" | "$timestamp" | "$regularExpression" | "$dbPointer" | "$minKey" | "$maxKey"
+        | "$undefined" => None,
+        _ => return None,
     };
     Some(kind.unwrap_or(Kind::Other))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::detector::{Declared, Detector};
+use crate::detector::Detector;
 
 /// The detectors of a program, sorted by name, each name once.
 #[derive(Debug, Clone)]
@@ -34,13 +34,23 @@ pub enum RegistryError {
 
 /// Where an event is declared, for messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(Declared);
+pub struct Place {
+    file: &'static str,
+    line: u32,
+}
+
+impl Place {
+    fn of(detector: &Detector) -> Self {
+        let declared = detector.declared();
+        Self { file: declared.file, line: declared.line }
+    }
+}
 
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.file {
+        match self.file {
             "" => out.write_str("in a detector made by hand"),
-            file => write!(out, "at {file}:{}", self.0.line),
+            file => write!(out, "at {file}:{}", self.line),
         }
     }
 }
@@ -69,8 +79,8 @@ impl Registry {
         match detectors.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
             Some(pair) => Err(RegistryError::DuplicateName {
                 name: pair[0].name(),
-                first: Place(*pair[0].declared()),
-                second: Place(*pair[1].declared()),
+                first: Place::of(&pair[0]),
+                second: Place::of(&pair[1]),
             }),
             None => Ok(Self { detectors }),
         }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::change::Change;
 use crate::number::Number;
-use crate::raw::{Kind, Raw};
+use crate::raw::{Kind, Malformed, Raw};
 use crate::undecided::{Unknown, consult, unreadable};
 
 /// A field of a change, read on demand.
@@ -21,6 +21,8 @@ use crate::undecided::{Unknown, consult, unreadable};
 pub struct Value<'c> {
     reading: Reading<'c>,
     origin: Origin<'c>,
+    /// Whether it is only a part of what `origin` names, so that several unknowns would go by the same name.
+    part: bool,
 }
 
 /// What a look at a field gave.
@@ -42,6 +44,8 @@ pub(crate) enum Why {
     WrittenWhole,
     /// Neither row has the column.
     NoSuchColumn,
+    /// The document after it was looked up later, and may have other changes in it.
+    Newer,
     /// The bytes do not hold what their type says.
     Malformed,
 }
@@ -74,7 +78,7 @@ pub enum Literal<'l> {
 
 impl<'c> Value<'c> {
     pub(crate) fn new(reading: Reading<'c>, origin: Origin<'c>) -> Self {
-        Self { reading, origin }
+        Self { reading, origin, part: matches!(origin, Origin::Inside) }
     }
 
     /// Whether the field is there, be it null.
@@ -82,7 +86,7 @@ impl<'c> Value<'c> {
         match self.reading {
             Reading::Known(_) => true,
             Reading::Missing => false,
-            Reading::Unknown(why) => consult(|| self.unknown(why, ".exists()")),
+            Reading::Unknown(why) => self.consult(why, || ".exists()".to_owned()),
         }
     }
 
@@ -95,7 +99,7 @@ impl<'c> Value<'c> {
     pub fn is_null(&self) -> bool {
         match self.kind() {
             Ok(kind) => matches!(kind, Some(Kind::Null)),
-            Err(why) => consult(|| self.unknown(why, ".is_null()")),
+            Err(why) => self.consult(why, || ".is_null()".to_owned()),
         }
     }
 
@@ -170,10 +174,8 @@ impl<'c> Value<'c> {
     /// The value as JSON, BSON's own types as relaxed Extended JSON; `None` when missing or unknown.
     pub fn to_json(&self) -> Option<serde_json::Value> {
         self.read(".to_json()")?;
-        match self.reading {
-            Reading::Known(raw) => raw.to_json().ok(),
-            _ => None,
-        }
+        let Reading::Known(raw) = self.reading else { return None };
+        raw.to_json().map_err(|Malformed| self.note(Why::Malformed, ".to_json()")).ok()
     }
 
     /// The field under `path` of an object, or the element of that index in an array.
@@ -183,21 +185,25 @@ impl<'c> Value<'c> {
             Reading::Known(raw) => match raw.at_path(path) {
                 Ok(Some(inner)) => Reading::Known(inner),
                 Ok(None) => Reading::Missing,
-                Err(_) => Reading::Unknown(Why::Malformed),
+                Err(Malformed) => Reading::Unknown(Why::Malformed),
             },
             other => other,
         };
-        Value { reading, origin: if matches!(reading, Reading::Unknown(_)) { self.origin } else { Origin::Inside } }
+        Value { reading, origin: self.origin, part: true }
     }
 
     /// The elements of an array; none for other values.
     pub fn items(&self) -> Vec<Value<'c>> {
-        let _noted = self.read(".items()");
         let elements = match self.reading {
-            Reading::Known(raw) => raw.elements().unwrap_or_default(),
-            _ => Vec::new(),
+            Reading::Known(raw) => raw.elements().map_err(|Malformed| Why::Malformed),
+            Reading::Missing => Ok(Vec::new()),
+            Reading::Unknown(why) => Err(why),
         };
-        elements.into_iter().map(|raw| Value { reading: Reading::Known(raw), origin: Origin::Inside }).collect()
+        let elements = elements.unwrap_or_else(|why| {
+            self.note(why, ".items()");
+            Vec::new()
+        });
+        elements.into_iter().map(|raw| Value { reading: Reading::Known(raw), origin: self.origin, part: true }).collect()
     }
 
     /// What the field holds: nothing when missing.
@@ -212,9 +218,23 @@ impl<'c> Value<'c> {
     /// As [`kind`](Self::kind), for a reader with more than two answers.
     fn read(&self, how: &str) -> Option<Kind<'c>> {
         self.kind().unwrap_or_else(|why| {
-            unreadable(|| self.unknown(why, how));
+            self.note(why, how);
             None
         })
+    }
+
+    /// Notes that an unknown was read in a way that has more than two answers.
+    fn note(&self, why: Why, how: &str) {
+        unreadable(|| self.unknown(why, how));
+    }
+
+    /// The answer to take for an unknown with two answers.
+    fn consult(&self, why: Why, how: impl Fn() -> String) -> bool {
+        if self.part {
+            self.note(why, &how());
+            return false;
+        }
+        consult(|| self.unknown(why, &how()))
     }
 
     /// Whether the field equals `literal`; `Err` when the change does not say.
@@ -231,24 +251,34 @@ impl<'c> Value<'c> {
     }
 
     fn equals(&self, literal: Literal<'_>) -> bool {
-        self.try_equals(literal).unwrap_or_else(|why| consult(|| self.unknown(why, &format!(" == {literal}"))))
+        self.try_equals(literal).unwrap_or_else(|why| self.consult(why, || format!(" == {literal}")))
     }
 
     fn orders(&self, literal: Literal<'_>, sign: &str, holds: impl Fn(Ordering) -> bool) -> bool {
         match self.kind() {
             Ok(kind) => kind.and_then(|kind| compare(&kind, literal)).is_some_and(holds),
-            Err(why) => consult(|| self.unknown(why, &format!(" {sign} {literal}"))),
+            Err(why) => self.consult(why, || format!(" {sign} {literal}")),
         }
     }
 
     fn unknown(&self, why: Why, how: &str) -> Unknown {
-        let (read, cure) = match self.origin {
-            Origin::Before(change, path) => (format!("before({path:?})"), change.cure(why, path)),
-            Origin::After(change, path) => (format!("after({path:?})"), change.cure(why, path)),
-            Origin::Key(change) => ("key()".to_owned(), change.cure(why, "key")),
-            Origin::Inside => ("a value".to_owned(), "its bytes do not hold what their type says".to_owned()),
+        let cure = match self.origin {
+            Origin::Before(change, path) | Origin::After(change, path) => change.cure(why, path),
+            Origin::Key(change) => change.cure(why, "key"),
+            Origin::Inside => "its bytes do not hold what their type says".to_owned(),
         };
-        Unknown { read: read + how, cure }
+        Unknown { read: self.name() + how, cure }
+    }
+
+    /// The field as it is asked for in code.
+    fn name(&self) -> String {
+        let part = if self.part { ".get(…)" } else { "" };
+        match self.origin {
+            Origin::Before(_, path) => format!("before({path:?}){part}"),
+            Origin::After(_, path) => format!("after({path:?}){part}"),
+            Origin::Key(_) => format!("key(){part}"),
+            Origin::Inside => "a value".to_owned(),
+        }
     }
 }
 
@@ -311,15 +341,24 @@ impl fmt::Debug for Value<'_> {
 /// Two fields are equal when both are known and there, and hold the same value.
 impl PartialEq for Value<'_> {
     fn eq(&self, other: &Self) -> bool {
-        let unknown = |value: &Self, why| value.unknown(why, &format!(" == {other}"));
-        match (self.reading, other.reading) {
-            (Reading::Unknown(why), _) => consult(|| unknown(self, why)),
-            (_, Reading::Unknown(why)) => consult(|| unknown(other, why)),
-            (Reading::Known(left), Reading::Known(right)) => {
-                left.same(right).unwrap_or_else(|_| consult(|| unknown(self, Why::Malformed)))
+        let same = match (self.reading, other.reading) {
+            (Reading::Unknown(why), _) => Err((self, why)),
+            (_, Reading::Unknown(why)) => Err((other, why)),
+            (Reading::Known(left), Reading::Known(right)) => left.same(right).map_err(|Malformed| (self, Why::Malformed)),
+            _ => Ok(false),
+        };
+        same.unwrap_or_else(|(unknown, why)| {
+            let other = if std::ptr::eq(unknown, self) { other } else { self };
+            // Two unknown parts would go by one name, and be assumed to be equal or not together.
+            if other.part && other.kind().is_err() {
+                unknown.note(why, " == unknown");
+                return false;
             }
-            _ => false,
-        }
+            unknown.consult(why, || match other.part {
+                true => format!(" == {other:?}"),
+                false => format!(" == {}", other.name()),
+            })
+        })
     }
 }
 
@@ -399,3 +438,6 @@ impl PartialEq<String> for Value<'_> {
         self.equals(Literal::Text(literal))
     }
 }
+
+#[cfg(test)]
+mod tests;

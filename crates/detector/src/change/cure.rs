@@ -25,8 +25,12 @@ impl Change {
             (Why::NoAfter, Shape::MongoDb) => format!("the change carries no image of `{place}` from after it; {images}"),
             (Why::NoAfter, _) => format!("the change carries no row of `{place}` from after it; record it with one"),
             (Why::WrittenWhole, _) => format!(
-                "the update writes `{path}` or its parent whole, which may equal what was there, and the change carries no image \
-                 of `{place}` from before it; {images}"
+                "the update writes `{path}`, its parent or a part of it, which may equal what was there, and the change does not \
+                 carry the images of `{place}` from before and after it; {images}"
+            ),
+            (Why::Newer, _) => format!(
+                "the document of `{place}` was looked up after the change and may be newer; {images}, and ask for \
+                 `fullDocument: whenAvailable` instead of `updateLookup`"
             ),
             (Why::NoSuchColumn, _) => self.no_such_column(&place, path),
             (Why::Malformed, _) => {
@@ -45,9 +49,9 @@ impl Change {
     }
 }
 
-/// The candidate most like `wanted`, when one is like it at all.
-pub(crate) fn nearest<'n>(wanted: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+/// The candidate most like `wanted`, when one is like it at all: what messages about an unknown name suggest.
+pub fn nearest<'n>(wanted: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     const LIKE: f64 = 0.7;
-    let scored = candidates.map(|name| (strsim::jaro_winkler(wanted, name), name)).filter(|(score, _)| *score > LIKE);
+    let scored = candidates.into_iter().map(|name| (strsim::jaro_winkler(wanted, name), name)).filter(|(score, _)| *score > LIKE);
     scored.max_by(|(left, _), (right, _)| left.total_cmp(right)).map(|(_, name)| name)
 }

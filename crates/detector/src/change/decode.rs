@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::raw::json::{JsonFault, JsonFaultKind};
 
 use super::images::Image;
-use super::{AfterImage, Body, Change, Operation, Shape, Text};
+use super::{AfterImage, Body, Change, Description, Operation, Shape, Text};
 
 /// The largest body, so that places in it fit 32 bits.
 const MAX_BYTES: usize = u32::MAX as usize;
@@ -174,6 +174,7 @@ impl Change {
             operation,
             replacement: false,
             id: Text::Owned(Box::default()),
+            own_id: true,
             database: Text::Owned(Box::default()),
             collection: Text::Owned(Box::default()),
             key: None,
@@ -187,6 +188,7 @@ impl Change {
             found_correlation: None,
             source: None,
             context: serde_json::Map::new(),
+            given_correlation: None,
             correlation: OnceLock::new(),
             session_values: OnceLock::<BTreeMap<_, _>>::new(),
             value: OnceLock::new(),
@@ -226,6 +228,13 @@ fn mongodb_operation(name: &str) -> (Operation, bool) {
         _ => Operation::Other,
     };
     (operation, false)
+}
+
+impl Description {
+    /// The description, unless it does not name what was written (a pipeline may have cut that away).
+    fn said(self) -> Option<Self> {
+        self.updated.map(|_| self)
+    }
 }
 
 /// The images of a MongoDB change: what the operation has none of is absent, what the event lacks is not carried.

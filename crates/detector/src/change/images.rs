@@ -118,6 +118,15 @@ impl Change {
         }
     }
 
+    /// Where the top-level field `name` is, of the row from after first.
+    pub(super) fn column(&self, name: &str) -> Option<Slot> {
+        let rows = [&self.after, &self.before].into_iter().filter_map(|image| match image {
+            Image::Row(row) => Some(row),
+            Image::Absent | Image::NotCarried => None,
+        });
+        rows.into_iter().find_map(|row| row.find(&self.body, name).ok().flatten())
+    }
+
     /// The rows that the change carries, before first.
     pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
         [&self.before, &self.after].into_iter().filter_map(|image| match image {

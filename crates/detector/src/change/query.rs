@@ -8,12 +8,13 @@ use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use once_cell::sync::Lazy;
 
+use crate::raw::Malformed;
 use crate::undecided::{Read, Unknown, record, unreadable};
 use crate::value::{Reading, Why};
 
 use super::images::{Image, Slot};
 use super::reads::Side;
-use super::{Change, Operation};
+use super::{AfterImage, Change, Description};
 
 /// A query ready to run, with what it asks of the images.
 struct Compiled {
@@ -48,10 +49,13 @@ impl Change {
     }
 
     /// The whole change as JSON, made on first use: `id`, `source`, `database`, `collection`, `operation`, `key`, `before`,
-    /// `after`, `session` and `context`, each where the change has it; `None` when the bytes cannot be read.
+    /// `after`, `after_image` (where it was looked up), `updateDescription`, `committed_at`, `lsid`, `txnNumber`, `session`,
+    /// `correlation_id` (given or found, not made up) and `context`, each where the change has it; `None` when the bytes
+    /// cannot be read.
     ///
     /// Types that JSON lacks are written as relaxed Extended JSON v2; numbers beyond a double's range stay text.
-    /// [`from_json`](Self::from_json) reads it back.
+    /// [`from_json`](Self::from_json) reads it back. What that form cannot say: that a Hasura row lacks a column, and that
+    /// `{"$oid": …}` in a Hasura row is an ordinary object.
     pub fn to_json(&self) -> Option<&serde_json::Value> {
         self.value
             .get_or_init(|| {
@@ -76,20 +80,37 @@ impl Change {
                     Image::Absent => Ok(Some(serde_json::Value::Null)),
                     Image::NotCarried => Ok(None),
                 };
-                let session = self.session.map(slot).transpose()?;
-                let context = (!self.context.is_empty()).then(|| self.context.clone().into());
+                let optional = |found: Option<Slot>| found.map(slot).transpose();
+                let (lsid, number) = self.transaction.unzip();
                 let parts = [
                     ("key", key),
                     ("before", image(&self.before)?),
                     ("after", image(&self.after)?),
-                    ("session", session),
-                    ("context", context),
+                    ("after_image", (self.after_image == AfterImage::Lookup).then(|| "lookup".into())),
+                    ("updateDescription", self.description.map(|parts| self.description_json(parts)).transpose()?),
+                    ("committed_at", optional(self.committed)?),
+                    ("lsid", optional(lsid)?),
+                    ("txnNumber", optional(number)?),
+                    ("session", optional(self.session)?),
+                    ("correlation_id", self.known_correlation_id().map(Into::into)),
+                    ("context", (!self.context.is_empty()).then(|| self.context.clone().into())),
                 ];
                 members.extend(parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
                 Ok(serde_json::Value::Object(members))
             })
             .as_ref()
             .ok()
+    }
+
+    fn description_json(&self, description: Description) -> Result<serde_json::Value, Malformed> {
+        let parts = [
+            ("updatedFields", description.updated),
+            ("removedFields", description.removed),
+            ("truncatedArrays", description.truncated),
+        ];
+        let there = parts.into_iter().filter_map(|(name, slot)| Some((name.to_owned(), slot?)));
+        let members = there.map(|(name, slot)| Ok((name, self.raw(slot).to_json()?)));
+        Ok(serde_json::Value::Object(members.collect::<Result<_, _>>()?))
     }
 
     /// Notes that a query looks at an image that is not carried, or at a column that no row has.
@@ -99,7 +120,6 @@ impl Change {
             Side::After => &self.after,
         };
         let why = match (image, column) {
-            (Image::NotCarried, _) if self.operation != Operation::Update && self.operation != Operation::Delete => None,
             (Image::NotCarried, _) => Some(if side == Side::Before { Why::NoBefore } else { Why::NoAfter }),
             (Image::Row(_), Some(column)) => match self.read(side, column) {
                 Reading::Unknown(why) => Some(why),

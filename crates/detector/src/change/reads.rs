@@ -7,7 +7,7 @@ use crate::raw::{Kind, Malformed, Raw};
 use crate::undecided::{Read, Unknown, consult, record, unreadable};
 use crate::value::{Literal, Origin, Reading, Value, Why};
 
-use super::images::Image;
+use super::images::{Image, Row};
 use super::{AfterImage, Change, Description, Operation, Shape};
 
 /// Yes, no, or why the change does not say.
@@ -65,9 +65,9 @@ impl Change {
     /// Whether an update turned the field from `from` into `to`.
     pub fn changed_from_to<'l>(&self, path: &str, from: impl Into<Literal<'l>>, to: impl Into<Literal<'l>>) -> bool {
         let (from, to) = (from.into(), to.into());
-        let truth = match self.operation {
-            Operation::Update => and(self.side_equals(Side::Before, path, from), self.side_equals(Side::After, path, to)),
-            _ => Ok(false),
+        let truth = match self.changed(path) {
+            Ok(false) => Ok(false),
+            _ => and(self.equals_before(path, from), self.equals_after(path, to)),
         };
         self.answer(truth, path, || format!("changed_from_to({path:?}, {from}, {to})"))
     }
@@ -97,18 +97,29 @@ impl Change {
             Side::After => &self.after,
         };
         if let Image::Row(row) = image {
+            if side == Side::After
+                && self.after_image == AfterImage::Lookup
+                && let Some(known) = self.written(path)
+            {
+                return known;
+            }
             match self.in_row(row, path) {
                 Ok(Some(raw)) => return Reading::Known(raw),
                 Ok(None) => {}
                 Err(Malformed) => return Reading::Unknown(Why::Malformed),
             }
-        } else if path == "_id" && self.shape == Shape::MongoDb && matches!(image, Image::NotCarried) {
-            // The `_id` never changes, and every change of a document carries it.
-            return self.key.map_or(Reading::Missing, |_| self.key_reading());
+        } else if matches!(image, Image::NotCarried)
+            && let Some(key) = self.key.filter(|_| self.names_id(path))
+        {
+            return match self.raw(key).at_path(path) {
+                Ok(Some(raw)) => Reading::Known(raw),
+                Ok(None) => Reading::Missing,
+                Err(Malformed) => Reading::Unknown(Why::Malformed),
+            };
         }
         match image {
             Image::NotCarried if side == Side::Before => Reading::Unknown(Why::NoBefore),
-            Image::NotCarried => self.described(path),
+            Image::NotCarried => self.written(path).unwrap_or(Reading::Unknown(Why::NoAfter)),
             Image::Absent | Image::Row(_) if self.lacks_column(path) => Reading::Unknown(Why::NoSuchColumn),
             Image::Absent | Image::Row(_) => Reading::Missing,
         }
@@ -122,51 +133,60 @@ impl Change {
             && self.rows().all(|row| matches!(row.find(&self.body, column), Ok(None)))
     }
 
-    /// The field after an update, as far as its description tells.
-    fn described(&self, path: &str) -> Reading<'_> {
-        let unknown = Reading::Unknown(Why::NoAfter);
-        let Some(description) = self.description else { return unknown };
-        let Ok(updated) = self.updated(description) else { return Reading::Unknown(Why::Malformed) };
+    /// Whether `path` is the `_id` of a MongoDB document, which never changes and which every change of one carries.
+    fn names_id(&self, path: &str) -> bool {
+        self.shape == Shape::MongoDb && matches!(lies("_id", path), Lies::At | Lies::Above)
+    }
+
+    /// The field as an update wrote it, where its description says it whole.
+    fn written(&self, path: &str) -> Option<Reading<'_>> {
+        let description = self.description?;
+        let Ok(updated) = self.updated(description) else { return Some(Reading::Unknown(Why::Malformed)) };
         for (name, raw) in updated {
             match lies(&name, path) {
-                Lies::At => return Reading::Known(raw),
+                Lies::At => return Some(Reading::Known(raw)),
                 Lies::Above => {
-                    return match raw.at_path(&path[name.len() + 1..]) {
+                    return Some(match raw.at_path(&path[name.len() + 1..]) {
                         Ok(Some(raw)) => Reading::Known(raw),
                         Ok(None) => Reading::Missing,
                         Err(Malformed) => Reading::Unknown(Why::Malformed),
-                    };
+                    });
                 }
                 // Only a part of the value is named.
-                Lies::Under => return unknown,
+                Lies::Under => return None,
                 Lies::Apart => {}
             }
         }
-        match self.removed(description) {
-            Ok(removed) if removed.iter().any(|name| matches!(lies(name, path), Lies::At | Lies::Above)) => Reading::Missing,
-            _ => unknown,
-        }
+        let removed = self.removed(description).ok()?;
+        removed.iter().any(|name| matches!(lies(name, path), Lies::At | Lies::Above)).then_some(Reading::Missing)
     }
 
     fn changed(&self, path: &str) -> Truth {
-        if self.operation != Operation::Update {
+        if self.operation != Operation::Update || self.names_id(path) {
             return Ok(false);
         }
-        match (&self.before, &self.after) {
-            (Image::Row(before), Image::Row(after)) if self.after_image != AfterImage::Lookup => {
-                let pair = (self.in_row(before, path), self.in_row(after, path));
-                let (Ok(before), Ok(after)) = pair else { return Err(Why::Malformed) };
-                match (before, after) {
-                    (Some(before), Some(after)) => before.same(after).map(|same| !same).map_err(|Malformed| Why::Malformed),
-                    (None, None) if self.lacks_column(path) => Err(Why::NoSuchColumn),
-                    (None, None) => Ok(false),
-                    _ => Ok(true),
-                }
-            }
+        let malformed = |Malformed| Why::Malformed;
+        let after = match (&self.after, self.after_image) {
+            (Image::Row(after), AfterImage::Exact | AfterImage::None) => Some(self.in_row(after, path).map_err(malformed)?),
+            _ => match self.written(path) {
+                Some(Reading::Known(raw)) => Some(Some(raw)),
+                Some(Reading::Missing) => Some(None),
+                Some(Reading::Unknown(why)) => return Err(why),
+                None => None,
+            },
+        };
+        match (&self.before, after) {
+            (Image::Row(before), Some(after)) => match (self.in_row(before, path).map_err(malformed)?, after) {
+                (Some(before), Some(after)) => before.same(after).map(|same| !same).map_err(malformed),
+                (None, None) if self.lacks_column(path) => Err(Why::NoSuchColumn),
+                (None, None) => Ok(false),
+                _ => Ok(true),
+            },
             _ => match self.description {
                 Some(description) => self.changed_by(description, path),
                 None if self.lacks_column(path) => Err(Why::NoSuchColumn),
-                None => Err(Why::NoBefore),
+                None if matches!(self.before, Image::NotCarried) => Err(Why::NoBefore),
+                None => Err(Why::NoAfter),
             },
         }
     }
@@ -200,21 +220,35 @@ impl Change {
     }
 
     fn has_become(&self, path: &str, value: Literal<'_>) -> Truth {
-        if !matches!(self.operation, Operation::Insert | Operation::Update) {
+        match self.operation {
+            Operation::Insert => return self.equals_after(path, value),
+            Operation::Update => {}
+            _ => return Ok(false),
+        }
+        let changed = self.changed(path);
+        // What did not change did not become anything, whatever it is.
+        if changed == Ok(false) {
             return Ok(false);
         }
-        let now = self.side_equals(Side::After, path, value);
-        let was_not = match self.side_equals(Side::Before, path, value) {
-            Ok(was) => Ok(!was),
+        let was_not = match self.equals_before(path, value) {
             // Without an image from before: a field that changed and has the value now did not have it.
-            Err(why) if now == Ok(true) => self.changed(path).map_err(|_| why),
-            Err(why) => Err(why),
+            Err(why) => changed.map_err(|_| why),
+            Ok(was) => Ok(!was),
         };
-        and(now, was_not)
+        and(self.equals_after(path, value), was_not)
     }
 
-    fn side_equals(&self, side: Side, path: &str, literal: Literal<'_>) -> Truth {
-        Value::new(self.read(side, path), Origin::Inside).try_equals(literal)
+    fn equals_before(&self, path: &str, literal: Literal<'_>) -> Truth {
+        Value::new(self.read(Side::Before, path), Origin::Inside).try_equals(literal)
+    }
+
+    /// As a condition on this very change, so what was looked up later and may be newer does not count.
+    fn equals_after(&self, path: &str, literal: Literal<'_>) -> Truth {
+        let reading = match self.after_image {
+            AfterImage::Lookup => self.written(path).unwrap_or(Reading::Unknown(Why::Newer)),
+            AfterImage::Exact | AfterImage::None => self.read(Side::After, path),
+        };
+        Value::new(reading, Origin::Inside).try_equals(literal)
     }
 
     fn touched_columns(&self) -> (ChangedColumns, Option<(Why, String)>) {
@@ -241,7 +275,12 @@ impl Change {
             if columns.contains(&name) {
                 continue;
             }
-            match self.changed(&name) {
+            let changed = match (&self.before, &self.after) {
+                // A column may have a dot in its name, which as a path would lead into a column.
+                (Image::Row(before), Image::Row(after)) if name.contains('.') => self.column_differs(before, after, &name),
+                _ => self.changed(&name),
+            };
+            match changed {
                 Ok(false) => {}
                 Ok(true) => columns.push(name),
                 Err(why) => {
@@ -251,6 +290,17 @@ impl Change {
             }
         }
         (columns, unknown)
+    }
+
+    /// Whether the column of exactly this name differs between the rows.
+    fn column_differs(&self, before: &Row, after: &Row, name: &str) -> Truth {
+        let find = |row: &Row| row.find(&self.body, name).map(|slot| slot.map(|slot| self.raw(slot)));
+        let differ = match (find(before), find(after)) {
+            (Ok(Some(before)), Ok(Some(after))) => before.same(after).map(|same| !same),
+            (Ok(before), Ok(after)) => Ok(before.is_some() != after.is_some()),
+            _ => Err(Malformed),
+        };
+        differ.map_err(|Malformed| Why::Malformed)
     }
 
     fn described_columns(&self, description: Description) -> Result<Vec<String>, Malformed> {

@@ -38,6 +38,14 @@ pub(crate) struct Key<'t> {
     pub(crate) escaped: bool,
 }
 
+impl<'t> Key<'t> {
+    /// The key with its escapes resolved.
+    #[inline]
+    pub(crate) fn name(&self) -> Cow<'t, str> {
+        if self.escaped { unescape(self.text) } else { Cow::Borrowed(self.text) }
+    }
+}
+
 /// What is wrong with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum JsonFaultKind {
@@ -86,12 +94,14 @@ pub(crate) struct Scanner<'t, V> {
     depth: usize,
     /// A cheap signature and the place of every key of the objects that are open.
     keys: Vec<(u64, Span)>,
+    /// Whether any key so far is written with escapes, so that different texts may be one key.
+    escaped_keys: bool,
     visitor: V,
 }
 
 impl<'t, V: Visitor<'t>> Scanner<'t, V> {
     pub(crate) fn new(text: &'t str, visitor: V) -> Self {
-        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, keys: Vec::with_capacity(32), visitor }
+        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, keys: Vec::with_capacity(32), escaped_keys: false, visitor }
     }
 
     /// Checks the whole text, which must be one object, and returns the visitor.
@@ -169,7 +179,7 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
             }
             self.at += 1;
             self.space();
-            let inner = place.and_then(|place| self.visitor.enter(place, key.text));
+            let inner = place.and_then(|place| self.visitor.enter(place, &key.name()));
             let value = self.value(inner).map_err(|mut fault| {
                 fault.inside.push(unescape(key.text).into_owned());
                 fault
@@ -187,7 +197,7 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
         }
         self.at += 1;
         self.depth -= 1;
-        self.unique_in_large(first_key)?;
+        self.unique_at_end(first_key)?;
         self.keys.truncate(first_key);
         Ok(())
     }
@@ -195,6 +205,7 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
     /// Notes a key of the object whose keys begin at `first`, and refuses one that is there already.
     #[inline]
     fn unique(&mut self, first: usize, key: Key<'t>) -> Result<(), JsonFault> {
+        self.escaped_keys |= key.escaped;
         let signature = signature(key.text.as_bytes());
         let open = &self.keys[first..];
         if open.len() < FEW_KEYS && open.iter().any(|(other, span)| *other == signature && span.of(self.text) == key.text) {
@@ -204,14 +215,15 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
         Ok(())
     }
 
-    /// Comparing every pair of keys would let a body of a megabyte take minutes, so large objects are checked at their end.
-    fn unique_in_large(&self, first: usize) -> Result<(), JsonFault> {
+    /// Comparing every pair of keys would let a body of a megabyte take minutes, so large objects are checked at their end,
+    /// and so are keys with escapes, by what they stand for.
+    fn unique_at_end(&self, first: usize) -> Result<(), JsonFault> {
         let keys = &self.keys[first..];
-        if keys.len() <= FEW_KEYS {
+        if keys.len() <= FEW_KEYS && !self.escaped_keys {
             return Ok(());
         }
         let mut seen = HashSet::with_capacity(keys.len());
-        match keys.iter().find(|(_, span)| !seen.insert(span.of(self.text))) {
+        match keys.iter().find(|(_, span)| !seen.insert(unescape(span.of(self.text)))) {
             Some((_, span)) => Err(duplicate(*span, span.of(self.text))),
             None => Ok(()),
         }

@@ -28,7 +28,9 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
     walk(&bytes, 0, |found| {
         match found.element.key {
             b"_id" => id = member(found, b"_data")?.and_then(text),
-            b"operationType" => operation = string(found.element.value).map(mongodb_operation),
+            b"operationType" if found.element.tag == tag::STRING => {
+                operation = string(found.element.value).map(mongodb_operation);
+            }
             b"ns" => inside(found, |inner| {
                 match inner.element.key {
                     b"db" => namespace.0 = text(inner).unwrap_or(Text::Owned(Box::default())),
@@ -44,14 +46,14 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
                 let mut parts = Description::default();
                 inside(found, |inner| {
                     match inner.element.key {
-                        b"updatedFields" => parts.updated = Some(inner.slot),
+                        b"updatedFields" if is_document(inner) => parts.updated = Some(inner.slot),
                         b"removedFields" => parts.removed = Some(inner.slot),
                         b"truncatedArrays" => parts.truncated = Some(inner.slot),
                         _ => {}
                     }
                     Ok(())
                 })?;
-                description = Some(parts);
+                description = parts.said();
             }
             b"lsid" => session = Some(found.slot),
             b"txnNumber" => number = Some(found.slot),

@@ -4,7 +4,7 @@
 use crate::raw::json::{self, Key, Scanner, Span, Visitor};
 
 use super::super::images::{Field, Image, Row, Slot};
-use super::super::{Body, Change, Description, Operation, Shape, Text};
+use super::super::{AfterImage, Body, Change, Description, Operation, Shape, Text};
 use super::{DecodeError, MAX_BYTES, json_error, mongodb_images, mongodb_operation};
 
 /// The objects whose members matter.
@@ -22,7 +22,7 @@ enum Place {
     RowAfter,
 }
 
-/// Where everything is that any of the forms has.
+/// Where everything is that any of the forms has. Forms are told apart at the end, so each keeps to its own.
 #[derive(Debug, Default)]
 struct Found {
     keys: Vec<Span>,
@@ -35,23 +35,37 @@ struct Found {
     data: Option<Span>,
     payload: bool,
     scheduled: bool,
+    source: Option<Span>,
     database: Option<Span>,
     collection: Option<Span>,
+    ns_database: Option<Span>,
+    ns_collection: Option<Span>,
     schema: Option<Span>,
     table: Option<Span>,
+    document_key: Option<Span>,
     key: Option<Span>,
     before: Option<Span>,
     after: Option<Span>,
+    full_document_before: Option<Span>,
+    full_document: Option<Span>,
+    old: Option<Span>,
+    new: Option<Span>,
     before_fields: Vec<Field>,
     after_fields: Vec<Field>,
-    described: bool,
-    description: Description,
-    committed: Option<Span>,
+    after_image: Option<Span>,
+    updated_fields: Option<Span>,
+    removed_fields: Option<Span>,
+    truncated_arrays: Option<Span>,
+    created_at: Option<Span>,
+    wall_time: Option<Span>,
+    committed_at: Option<Span>,
     lsid: Option<Span>,
     txn_number: Option<Span>,
     session: Option<Span>,
+    session_variables: Option<Span>,
     context: Option<Span>,
     correlation: Option<Span>,
+    trace_id: Option<Span>,
 }
 
 impl<'t> Visitor<'t> for Found {
@@ -76,47 +90,51 @@ impl<'t> Visitor<'t> for Found {
     #[inline]
     fn member(&mut self, place: Place, key: Key<'t>, value: Span) {
         let field = || Field { key: key.span, escaped: key.escaped, value: Slot::json(value) };
-        let place_of = match (place, key.text) {
-            (Place::RowBefore, _) => return self.before_fields.push(field()),
-            (Place::RowAfter, _) => return self.after_fields.push(field()),
-            (Place::Root, name) => {
-                self.keys.push(key.span);
-                match name {
-                    "id" => &mut self.id,
-                    "operationType" => &mut self.operation_type,
-                    "operation" => &mut self.operation,
-                    "event" => &mut self.event,
-                    "payload" => return self.payload = true,
-                    "scheduled_time" => return self.scheduled = true,
-                    "database" => &mut self.database,
-                    "collection" => &mut self.collection,
-                    "documentKey" | "key" => &mut self.key,
-                    "fullDocument" | "after" => &mut self.after,
-                    "fullDocumentBeforeChange" | "before" => &mut self.before,
-                    "updateDescription" => return self.described = true,
-                    "created_at" | "wallTime" | "committed_at" => &mut self.committed,
-                    "lsid" => &mut self.lsid,
-                    "txnNumber" => &mut self.txn_number,
-                    "session" => &mut self.session,
-                    "context" => &mut self.context,
-                    "correlation_id" => &mut self.correlation,
-                    _ => return,
-                }
-            }
+        match place {
+            Place::RowBefore => return self.before_fields.push(field()),
+            Place::RowAfter => return self.after_fields.push(field()),
+            Place::Root => self.keys.push(key.span),
+            _ => {}
+        }
+        let place_of = match (place, key.name().as_ref()) {
+            (Place::Root, "id") => &mut self.id,
+            (Place::Root, "operationType") => &mut self.operation_type,
+            (Place::Root, "operation") => &mut self.operation,
+            (Place::Root, "event") => &mut self.event,
+            (Place::Root, "payload") => return self.payload = true,
+            (Place::Root, "scheduled_time") => return self.scheduled = true,
+            (Place::Root, "source") => &mut self.source,
+            (Place::Root, "database") => &mut self.database,
+            (Place::Root, "collection") => &mut self.collection,
+            (Place::Root, "documentKey") => &mut self.document_key,
+            (Place::Root, "key") => &mut self.key,
+            (Place::Root, "before") => &mut self.before,
+            (Place::Root, "after") => &mut self.after,
+            (Place::Root, "after_image") => &mut self.after_image,
+            (Place::Root, "fullDocument") => &mut self.full_document,
+            (Place::Root, "fullDocumentBeforeChange") => &mut self.full_document_before,
+            (Place::Root, "created_at") => &mut self.created_at,
+            (Place::Root, "wallTime") => &mut self.wall_time,
+            (Place::Root, "committed_at") => &mut self.committed_at,
+            (Place::Root, "lsid") => &mut self.lsid,
+            (Place::Root, "txnNumber") => &mut self.txn_number,
+            (Place::Root, "session") => &mut self.session,
+            (Place::Root, "context") => &mut self.context,
+            (Place::Root, "correlation_id") => &mut self.correlation,
             (Place::MongoId, "_data") => &mut self.resume_token,
-            (Place::Namespace, "db") => &mut self.database,
-            (Place::Namespace, "coll") => &mut self.collection,
-            (Place::UpdateDescription, "updatedFields") => return self.description.updated = Some(Slot::json(value)),
-            (Place::UpdateDescription, "removedFields") => return self.description.removed = Some(Slot::json(value)),
-            (Place::UpdateDescription, "truncatedArrays") => return self.description.truncated = Some(Slot::json(value)),
+            (Place::Namespace, "db") => &mut self.ns_database,
+            (Place::Namespace, "coll") => &mut self.ns_collection,
+            (Place::UpdateDescription, "updatedFields") => &mut self.updated_fields,
+            (Place::UpdateDescription, "removedFields") => &mut self.removed_fields,
+            (Place::UpdateDescription, "truncatedArrays") => &mut self.truncated_arrays,
             (Place::HasuraEvent, "op") => &mut self.hasura_op,
             (Place::HasuraEvent, "data") => &mut self.data,
-            (Place::HasuraEvent, "session_variables") => &mut self.session,
-            (Place::HasuraData, "new") => &mut self.after,
-            (Place::HasuraData, "old") => &mut self.before,
+            (Place::HasuraEvent, "session_variables") => &mut self.session_variables,
+            (Place::HasuraData, "new") => &mut self.new,
+            (Place::HasuraData, "old") => &mut self.old,
             (Place::HasuraTable, "name") => &mut self.table,
             (Place::HasuraTable, "schema") => &mut self.schema,
-            (Place::HasuraTrace, "trace_id") => &mut self.correlation,
+            (Place::HasuraTrace, "trace_id") => &mut self.trace_id,
             _ => return,
         };
         *place_of = Some(value);
@@ -197,10 +215,8 @@ fn hasura(text: String, mut found: Found) -> Result<Change, DecodeError> {
         place(&text, found.table).ok_or(DecodeError::MissingField { pointer: "/table/name", expected: "a string" })?;
     let id = place(&text, found.id).ok_or(DecodeError::MissingField { pointer: "/id", expected: "a string" })?;
     let database = place(&text, found.schema).unwrap_or(Text::Owned(Box::default()));
-    let (before_fields, after_fields) = (std::mem::take(&mut found.before_fields), std::mem::take(&mut found.after_fields));
-    let id_column = after_fields.iter().chain(&before_fields).find(|field| field.key.of(&text) == "id").map(|field| field.value);
-    let before = row(&text, found.before, before_fields, "/event/data/old")?;
-    let after = row(&text, found.after, after_fields, "/event/data/new")?;
+    let before = row(&text, found.old, std::mem::take(&mut found.before_fields), "/event/data/old")?;
+    let after = row(&text, found.new, std::mem::take(&mut found.after_fields), "/event/data/new")?;
     let (before, after) = match (operation, before, after) {
         (Operation::Insert | Operation::Manual, before, Some(after)) => (before.unwrap_or(Image::Absent), after),
         (Operation::Manual, Some(before), None) | (Operation::Delete, Some(before), _) => (before, Image::Absent),
@@ -214,13 +230,13 @@ fn hasura(text: String, mut found: Found) -> Result<Change, DecodeError> {
         _ => return Err(DecodeError::InconsistentEvent { pointer: "/event/data/new", rule: "an UPDATE has the new row" }),
     };
     let mut change = Change::new(Body::Json(text), Shape::Hasura, operation).with_images(before, after);
+    change.key = change.column("id");
     change.id = usable_id(&change, id, "/id")?;
     change.collection = collection;
     change.database = database;
-    change.key = id_column;
-    change.committed = found.committed.map(Slot::json);
-    change.session = found.session.map(Slot::json);
-    change.found_correlation = found.correlation.map(Slot::json);
+    change.committed = found.created_at.map(Slot::json);
+    change.session = found.session_variables.map(Slot::json);
+    change.found_correlation = found.trace_id.map(Slot::json);
     Ok(change)
 }
 
@@ -230,19 +246,21 @@ fn mongodb(text: String, mut found: Found) -> Result<Change, DecodeError> {
     let (operation, replacement) = mongodb_operation(&operation);
     let id = place(&text, found.resume_token)
         .ok_or(DecodeError::MissingField { pointer: "/_id/_data", expected: "a resume token" })?;
-    let before = row(&text, found.before, std::mem::take(&mut found.before_fields), "/fullDocumentBeforeChange")?;
-    let after = row(&text, found.after, std::mem::take(&mut found.after_fields), "/fullDocument")?;
+    let before = row(&text, found.full_document_before, std::mem::take(&mut found.before_fields), "/fullDocumentBeforeChange")?;
+    let after = row(&text, found.full_document, std::mem::take(&mut found.after_fields), "/fullDocument")?;
     let (before, after) = mongodb_images(operation, before.unwrap_or(Image::NotCarried), after.unwrap_or(Image::NotCarried));
-    let database = place(&text, found.database).unwrap_or(Text::Owned(Box::default()));
-    let collection = place(&text, found.collection).unwrap_or(Text::Owned(Box::default()));
+    let database = place(&text, found.ns_database).unwrap_or(Text::Owned(Box::default()));
+    let collection = place(&text, found.ns_collection).unwrap_or(Text::Owned(Box::default()));
+    let key = found.document_key.filter(|key| key.of(&text).starts_with('{'));
+    let description = description(&text, &found);
     let mut change = Change::new(Body::Json(text), Shape::MongoDb, operation).with_images(before, after);
     change.replacement = replacement;
     change.id = id;
     change.database = database;
     change.collection = collection;
-    change.key = found.key.map(Slot::json);
-    change.description = found.described.then_some(found.description);
-    change.committed = found.committed.map(Slot::json);
+    change.key = key.map(Slot::json);
+    change.description = description;
+    change.committed = found.wall_time.map(Slot::json);
     change.transaction = found.lsid.map(Slot::json).zip(found.txn_number.map(Slot::json));
     Ok(change)
 }
@@ -250,27 +268,29 @@ fn mongodb(text: String, mut found: Found) -> Result<Change, DecodeError> {
 fn recorded(text: String, mut found: Found) -> Result<Change, DecodeError> {
     const EXPECTED: &str = "insert, update, replace, delete, manual";
     let name = string(&text, found.operation).ok_or(DecodeError::MissingField { pointer: "/operation", expected: "a string" })?;
-    let (operation, replacement) = match name.as_str() {
-        "manual" => (Operation::Manual, false),
-        other => mongodb_operation(other),
+    let (operation, replacement) = match (name.as_str(), mongodb_operation(&name)) {
+        ("manual", _) => (Operation::Manual, false),
+        ("shard", _) => (Operation::Shard, false),
+        (other, (Operation::Other, _)) if other != "other" => {
+            return Err(DecodeError::UnknownOperation { pointer: "/operation", found: name, expected: EXPECTED });
+        }
+        (_, known) => known,
     };
-    if operation == Operation::Other {
-        return Err(DecodeError::UnknownOperation { pointer: "/operation", found: name, expected: EXPECTED });
-    }
-    let collection =
-        place(&text, found.collection).ok_or(DecodeError::MissingField { pointer: "/collection", expected: "a string" })?;
+    let of_rows = matches!(operation, Operation::Insert | Operation::Update | Operation::Delete | Operation::Manual);
+    let collection = match place(&text, found.collection) {
+        Some(collection) => collection,
+        None if of_rows => return Err(DecodeError::MissingField { pointer: "/collection", expected: "a string" }),
+        None => Text::Owned(Box::default()),
+    };
     let database = place(&text, found.database).unwrap_or(Text::Owned(Box::default()));
-    let (before_fields, after_fields) = (std::mem::take(&mut found.before_fields), std::mem::take(&mut found.after_fields));
-    let own_key = ["_id", "id"].into_iter().find_map(|name| {
-        after_fields.iter().chain(&before_fields).find(|field| field.key.of(&text) == name).map(|field| field.value)
-    });
-    let key = found.key.map(Slot::json).or(own_key);
+    let source = string(&text, found.source);
+    let looked_up = string(&text, found.after_image).as_deref() == Some("lookup");
     let id = match found.id {
         Some(_) => place(&text, found.id).ok_or(DecodeError::MissingField { pointer: "/id", expected: "a string" })?,
         None => Change::content_id(text.as_bytes()),
     };
-    let before = row(&text, found.before, before_fields, "/before")?;
-    let after = row(&text, found.after, after_fields, "/after")?;
+    let before = row(&text, found.before, std::mem::take(&mut found.before_fields), "/before")?;
+    let after = row(&text, found.after, std::mem::take(&mut found.after_fields), "/after")?;
     let (before, after) = match operation {
         Operation::Manual => (before.unwrap_or(Image::Absent), after.unwrap_or(Image::Absent)),
         _ => mongodb_images(operation, before.unwrap_or(Image::NotCarried), after.unwrap_or(Image::NotCarried)),
@@ -282,26 +302,39 @@ fn recorded(text: String, mut found: Found) -> Result<Change, DecodeError> {
         })?,
         None => serde_json::Map::new(),
     };
+    let description = description(&text, &found);
     let mut change = Change::new(Body::Json(text), Shape::Recorded, operation).with_images(before, after);
     change.id = usable_id(&change, id, "/id")?;
     change.replacement = replacement;
     change.database = database;
     change.collection = collection;
-    change.key = key;
-    change.committed = found.committed.map(Slot::json);
+    change.source = source.map(Into::into);
+    change.key = found.key.map(Slot::json).or_else(|| change.column("_id")).or_else(|| change.column("id"));
+    change.description = description;
+    change.committed = found.committed_at.map(Slot::json);
+    change.transaction = found.lsid.map(Slot::json).zip(found.txn_number.map(Slot::json));
     change.session = found.session.map(Slot::json);
     change.found_correlation = found.correlation.map(Slot::json);
     change.context = context;
-    Ok(change)
+    Ok(if looked_up { change.with_after_image(AfterImage::Lookup) } else { change })
 }
 
-/// The row at `span`: none when missing or null.
-fn row(text: &str, span: Option<Span>, fields: Vec<Field>, pointer: &'static str) -> Result<Option<Image>, DecodeError> {
+/// The row at `span`: none when missing or null. What was noted of rows of another form is left out.
+fn row(text: &str, span: Option<Span>, mut fields: Vec<Field>, pointer: &'static str) -> Result<Option<Image>, DecodeError> {
     match span.map(|span| (span, span.of(text).as_bytes().first())) {
         None | Some((_, Some(b'n'))) => Ok(None),
-        Some((span, Some(b'{'))) => Ok(Some(Image::Row(Row::with_fields(Slot::json(span), fields)))),
+        Some((span, Some(b'{'))) => {
+            fields.retain(|field| span.start < field.key.start && field.key.end < span.end);
+            Ok(Some(Image::Row(Row::with_fields(Slot::json(span), fields))))
+        }
         Some(_) => Err(DecodeError::MissingField { pointer, expected: "an object or null" }),
     }
+}
+
+fn description(text: &str, found: &Found) -> Option<Description> {
+    let updated = found.updated_fields.filter(|updated| updated.of(text).starts_with('{'));
+    let parts = [updated, found.removed_fields, found.truncated_arrays].map(|part| part.map(Slot::json));
+    Description { updated: parts[0], removed: parts[1], truncated: parts[2] }.said()
 }
 
 /// The string at `span`, escapes resolved.

@@ -1,0 +1,140 @@
+//! What is a program: the events that are linked in, and what it adds to them?
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use event_detector::{Registry, State};
+use event_detector_runtime::{Builder, Plugin, Runtime, Source, Sources};
+
+use crate::args::{Cli, Command, Options};
+use crate::commands;
+use crate::exit::{Exit, Failure};
+use crate::globs;
+use crate::logging;
+use crate::settings::Settings;
+
+type Step = Box<dyn FnOnce(Builder) -> Builder>;
+
+/// A program with the events that are linked into it: `App::default().state(pool).plugin(p).source(s).main()`.
+#[derive(Default)]
+pub struct App {
+    state: State,
+    plugins: Vec<Step>,
+    sources: Sources,
+    demo: Option<&'static str>,
+}
+
+/// The ready-made program: `App::default().main()`.
+pub fn main() -> ExitCode {
+    App::default().main()
+}
+
+impl App {
+    /// Registers a value that jobs find by its type with `cx.state::<T>()`.
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.state.insert(value);
+        self
+    }
+
+    /// Adds a plugin.
+    #[must_use]
+    pub fn plugin(mut self, plugin: impl Plugin) -> Self {
+        self.plugins.push(Box::new(move |builder| builder.plugin(plugin)));
+        self
+    }
+
+    /// Adds a source of changes, taken by `run`.
+    #[must_use]
+    pub fn source(mut self, source: impl Source) -> Self {
+        self.sources.add(source);
+        self
+    }
+
+    /// Bundles the recorded changes that `demo` plays: one JSON object a line, the first may be `{"context": {…}}` for all.
+    ///
+    /// In the lines, `{receiver}` stands for the URL of a web server that accepts everything, and `{dir}` for a directory that
+    /// is removed in the end.
+    #[must_use]
+    pub fn demo(mut self, recorded: &'static str) -> Self {
+        self.demo = Some(recorded);
+        self
+    }
+
+    /// Does what the command line says, and returns the exit code. It makes its own tokio runtime, so it is called from a plain
+    /// `fn main`.
+    pub fn main(self) -> ExitCode {
+        let cli = match Cli::try_parse() {
+            Ok(cli) => cli,
+            Err(error) => return usage(&error),
+        };
+        let json = cli.options.json;
+        match self.execute(cli) {
+            Ok(exit) => exit.into(),
+            Err(failure) => {
+                failure.print(json);
+                failure.exit.into()
+            }
+        }
+    }
+
+    fn execute(self, cli: Cli) -> Result<Exit, Failure> {
+        let Some(command) = cli.command else { return commands::welcome(self.demo.is_some()) };
+        let settings = Settings::load(&cli.options)?;
+        logging::start(settings.log.as_deref(), cli.options.json)?;
+        let registry = Registry::from_linked().map_err(|error| Failure::new(Exit::Config, error))?;
+        let registry = globs::select(registry, &settings.only, &settings.except)?;
+        let program = Program { options: cli.options, settings, registry, state: self.state, plugins: self.plugins };
+        let tokio = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(Exit::Unavailable, format!("the asynchronous runtime cannot start: {error}")))?;
+        let exit = tokio.block_on(async {
+            match command {
+                Command::List => commands::list(&program),
+                Command::Detect { file, verbose, strict } => commands::detect(&program, &file, verbose, strict).await,
+                Command::Demo => commands::demo(program, self.demo).await,
+                Command::Run { file, strict } => commands::run(program, self.sources, file.as_deref(), strict).await,
+                Command::Emit { collection, data, database, session, correlation_id } => {
+                    commands::emit(program, &collection, data, &database, session, correlation_id).await
+                }
+            }
+        });
+        // A job that blocks its thread must not keep the program from ending.
+        tokio.shutdown_background();
+        exit
+    }
+}
+
+/// What a command works with.
+pub(crate) struct Program {
+    pub(crate) options: Options,
+    pub(crate) settings: Settings,
+    pub(crate) registry: Registry,
+    state: State,
+    plugins: Vec<Step>,
+}
+
+impl Program {
+    /// The runtime, with `first` in front of the program's own plugins.
+    pub(crate) fn runtime(self, first: impl Plugin) -> Result<Runtime, Failure> {
+        let mut builder = Runtime::builder(self.registry).config(self.settings.config).state(self.state).plugin(first);
+        for (name, value) in self.settings.context {
+            builder = builder.context(name, value);
+        }
+        let builder = self.plugins.into_iter().fold(builder, |builder, step| step(builder));
+        builder.build().map_err(|error| Failure::new(Exit::Config, error))
+    }
+}
+
+/// Says what is wrong with the command line; asking for help or the version is no failure.
+fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let message = text.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        Failure::new(Exit::Usage, message.trim_start_matches("error: ")).with_hint("`--help` shows what there is").print(true);
+    } else if error.print().is_err() {
+        return Exit::Success.into();
+    }
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() }
+}

@@ -1,0 +1,75 @@
+//! With which code and words does the program end?
+//! (Codes: sysexits.h for 65 and above.)
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// What the program's exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Success = 0,
+    /// A job or an event's own code failed.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// An input is not what it should be.
+    BadData = 65,
+    /// An input is not there or cannot be read.
+    NoInput = 66,
+    /// A source cannot go on.
+    Unavailable = 69,
+    /// An input may not be read.
+    Permission = 77,
+    /// The configuration, or the set of events, is wrong.
+    Config = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command ended early: what was wrong, and how to cure it where that is not in the words.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
+        Self { exit, message: message.to_string(), hint: None }
+    }
+
+    /// An input that cannot be read, by the reason.
+    pub(crate) fn input(message: impl fmt::Display, error: &std::io::Error) -> Self {
+        let exit = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Exit::Permission,
+            _ => Exit::NoInput,
+        };
+        Self::new(exit, format!("{message}: {error}"))
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// Says it on standard error, as JSON where the output is JSON.
+    pub(crate) fn print(&self, json: bool) {
+        let line = if json {
+            serde_json::json!({ "error": { "code": self.exit as u8, "message": self.message, "hint": self.hint } }).to_string()
+        } else {
+            let hint = self.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+            format!("error: {}{hint}", self.message)
+        };
+        anstream::eprintln!("{line}");
+    }
+}
+
+/// Whether an error says that nobody reads the output any more; the program then ends quietly.
+pub(crate) fn is_broken_pipe(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::BrokenPipe
+}

@@ -1,0 +1,23 @@
+//! What is logged, and where?
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::exit::{Exit, Failure};
+
+/// Logs to standard error by `filter`.
+///
+/// Without one it is warnings, but for undecided events: the console shows those itself, unless its output is JSON.
+pub(crate) fn start(filter: Option<&str>, json: bool) -> Result<(), Failure> {
+    let default = if json { "warn" } else { "warn,event_detector::undecided=off" };
+    let text = filter.unwrap_or(default);
+    let filter = EnvFilter::builder()
+        .parse(text)
+        .map_err(|error| Failure::new(Exit::Usage, format!("`{text}` is not a log filter: {error}")).with_hint("write a level such as `info`"))?;
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // A user's program may have installed its own before; then that one is used.
+    let _installed = subscriber.try_init();
+    Ok(())
+}

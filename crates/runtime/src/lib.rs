@@ -1,0 +1,23 @@
+//! One change in, every job settled.
+//!
+//! [`Runtime::handle`] feeds a change to every detector, starts the jobs of those that matched, waits for all of them whatever
+//! any one does, and reports. [`Runtime::run`] does so for the changes of [`Source`]s until they end or the program stops.
+//!
+//! Nothing is kept: until there is a ledger, a restart loses the work in flight.
+
+mod config;
+mod job_threads;
+mod lanes;
+mod plugin;
+mod report;
+mod retry;
+mod runtime;
+mod source;
+mod supervise;
+mod timer;
+
+pub use config::Config;
+pub use plugin::{Plugin, PluginResult, Problem};
+pub use report::{EventReport, JobReport, JobStatus, Report};
+pub use runtime::{Admitted, BuildError, Builder, Runtime};
+pub use source::{Intake, Rejected, Source, SourceEnd, SourceError, Sources, Stopping, Summary};

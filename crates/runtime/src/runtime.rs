@@ -1,0 +1,321 @@
+//! What happens to one change?
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use event_detector::{Cancellation, Canceller, Change, Detector, Job, JobDeclaration, Registry, State, Unknown, Verdict};
+use serde_json::{Map, Value};
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::config::Config;
+use crate::job_threads::JobThreads;
+use crate::lanes::{Lanes, Ticket};
+use crate::plugin::{Hook, Plugin, Plugins, Problem};
+use crate::report::{EventReport, Report};
+use crate::supervise::{Placed, Supervisor};
+use crate::timer::Timer;
+
+/// One change in, every job settled. Cheap to clone; all clones are one runtime.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    registry: Registry,
+    pub(crate) config: Config,
+    state: Arc<State>,
+    context: Map<String, Value>,
+    pub(crate) plugins: Plugins,
+    pub(crate) lanes: Lanes,
+    threads: JobThreads,
+    cancellation: Cancellation,
+    canceller: Mutex<Option<Canceller>>,
+    /// Unknowns that were warned of, so that each is told once.
+    warned: Mutex<HashMap<&'static str, Vec<String>>>,
+}
+
+/// The parts of a runtime.
+pub struct Builder {
+    registry: Registry,
+    config: Config,
+    state: State,
+    context: Map<String, Value>,
+    plugins: Plugins,
+}
+
+/// Why a runtime cannot start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// There is no tokio runtime around the call.
+    #[error("a runtime is built inside tokio, whose timers and I/O its jobs use; call `build` in an async function, e.g. under `#[tokio::main]`")]
+    OutsideTokio,
+    /// A job that an event names asks for state that is not registered.
+    #[error("the job `{job}` of the event `{event}` needs state of type `{wanted}`, and none is registered; add `.state(value)` to the program's `App`")]
+    MissingState {
+        /// The event's name.
+        event: &'static str,
+        /// The job's name.
+        job: &'static str,
+        /// The type that is missing.
+        wanted: &'static str,
+    },
+}
+
+impl Builder {
+    /// Replaces the limits.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Replaces what jobs find with [`JobContext::state`](event_detector::JobContext::state).
+    #[must_use]
+    pub fn state(mut self, state: State) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// Injects a value into the context of every change that has none of that name.
+    #[must_use]
+    pub fn context(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.context.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds a plugin.
+    #[must_use]
+    pub fn plugin(mut self, plugin: impl Plugin) -> Self {
+        self.plugins.add(plugin);
+        self
+    }
+
+    /// Starts the runtime inside the tokio runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] when there is none, or when a job that an event names in its source needs state that is not registered.
+    pub fn build(self) -> Result<Runtime, BuildError> {
+        let tokio = Handle::try_current().map_err(|_| BuildError::OutsideTokio)?;
+        require_state(&self.registry, &self.state)?;
+        let (canceller, cancellation) = Cancellation::new();
+        let inner = Inner {
+            lanes: Lanes::new(&self.config),
+            threads: JobThreads::new(tokio),
+            registry: self.registry,
+            config: self.config,
+            state: Arc::new(self.state),
+            context: self.context,
+            plugins: self.plugins,
+            cancellation,
+            canceller: Mutex::new(Some(canceller)),
+            warned: Mutex::default(),
+        };
+        Ok(Runtime { inner: Arc::new(inner) })
+    }
+}
+
+fn require_state(registry: &Registry, state: &State) -> Result<(), BuildError> {
+    let declared = JobDeclaration::linked();
+    for detector in registry.detectors() {
+        for job in declared.iter().filter(|job| detector.declared().calls.contains(&job.name)) {
+            if let Some(need) = job.needs.iter().find(|need| !state.satisfies(need)) {
+                return Err(BuildError::MissingState { event: detector.name(), job: job.name, wanted: need.type_name() });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A change that has its place among those in flight, in the order of its document.
+pub struct Admitted {
+    runtime: Runtime,
+    change: Change,
+    ticket: Ticket,
+}
+
+impl Runtime {
+    /// The parts of a runtime over `registry`, with the default limits.
+    pub fn builder(registry: Registry) -> Builder {
+        Builder {
+            registry,
+            config: Config::default(),
+            state: State::default(),
+            context: Map::new(),
+            plugins: Plugins::default(),
+        }
+    }
+
+    /// The events this runtime knows.
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// Feeds a change to every detector, starts the jobs of those that matched together, and waits until all have settled.
+    ///
+    /// Changes of one document are handled in the order of the calls, others side by side, up to
+    /// [`Config::in_flight`] at a time. No failure, panic or timeout of one event or job touches another, and none is lost: all
+    /// stand in the report. Dropping the future cuts the jobs that have not settled. A job must not handle a change of its own
+    /// document: it would wait for itself.
+    pub async fn handle(&self, change: impl Into<Change>) -> Report {
+        self.admit(change.into()).await.settle().await
+    }
+
+    /// Waits for a place among the changes in flight; the order of the calls is the order of a document's changes.
+    pub async fn admit(&self, change: Change) -> Admitted {
+        let ticket = self.inner.lanes.admit(change.lane()).await;
+        Admitted { runtime: self.clone(), change, ticket }
+    }
+
+    /// The changes that were admitted and are not yet done.
+    pub fn admitted(&self) -> usize {
+        self.inner.lanes.admitted(&self.inner.config)
+    }
+
+    /// Cuts every job that has not settled, now and from now on; each is reported as cancelled.
+    pub fn cancel(&self) {
+        drop(self.inner.canceller.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl Admitted {
+    /// The rest of [`Runtime::handle`]: waits for the document's turn, detects, and settles the jobs.
+    pub async fn settle(self) -> Report {
+        let _running = self.ticket.start().await;
+        self.runtime.inner.handle(self.change).await
+    }
+}
+
+/// What the detectors said of one change.
+#[derive(Default)]
+struct Detection {
+    events: Vec<EventReport>,
+    verdicts: Vec<Verdict>,
+    problems: Vec<Problem>,
+    /// The jobs of all events, in order.
+    jobs: Vec<Placed>,
+    /// For each job the index of its event.
+    events_of_jobs: Vec<usize>,
+}
+
+impl Inner {
+    async fn handle(&self, mut change: Change) -> Report {
+        let start = Instant::now();
+        for (name, value) in &self.context {
+            if !change.contexts().contains_key(name) {
+                change.add_context(name.clone(), value.clone());
+            }
+        }
+        self.plugins.change(&mut change, self.config.plugin_timeout).await;
+        let change = Arc::new(change);
+        let span = tracing::info_span!("change", id = change.id(), collection = change.collection(), operation = %change.operation());
+        let report = self.run(start, change).instrument(span).await;
+        self.plugins.tell(Hook::Report(&report), self.config.plugin_timeout).await;
+        report
+    }
+
+    async fn run(&self, start: Instant, change: Arc<Change>) -> Report {
+        let detection = self.detect(&change);
+        self.tell_detection(&change, &detection).await;
+        let Detection { mut events, jobs, events_of_jobs, .. } = detection;
+        if !jobs.is_empty() {
+            let supervisor = Supervisor {
+                config: &self.config,
+                threads: &self.threads,
+                plugins: &self.plugins,
+                state: &self.state,
+                cancellation: &self.cancellation,
+                change: &change,
+                timer: Timer::new(start),
+                deadline: self.config.change_deadline.map(|limit| start + limit),
+            };
+            for (event, job) in events_of_jobs.into_iter().zip(supervisor.settle_all(jobs).await) {
+                events[event].jobs.push(job);
+            }
+        }
+        Report { change, events, duration: start.elapsed() }
+    }
+
+    /// Asks every detector, and collects the jobs of those that matched.
+    fn detect(&self, change: &Change) -> Detection {
+        let mut detection = Detection::default();
+        for detector in self.registry.detectors() {
+            let verdict = detector.evaluate(change);
+            if verdict != Verdict::No {
+                let _span = tracing::info_span!("event", name = detector.name()).entered();
+                self.note(&mut detection, detector, change, verdict);
+            }
+        }
+        detection
+    }
+
+    /// Notes an event that was detected, failed or is undecided, and the jobs it wants.
+    fn note(&self, detection: &mut Detection, detector: &Detector, change: &Change, verdict: Verdict) {
+        let event = detector.name();
+        let mut report = EventReport { name: event, detected: false, error: None, undecided: Vec::new(), jobs: Vec::new() };
+        match &verdict {
+            Verdict::No => {}
+            Verdict::Detected => report.detected = true,
+            Verdict::Undecided(unknowns) => {
+                self.warn_once(event, unknowns);
+                report.detected = detector.fires_undecided();
+                report.undecided.clone_from(unknowns);
+            }
+            Verdict::Failed(panic) => {
+                tracing::error!(%panic, "the event's `detect` failed");
+                report.error = Some(format!("`detect` {panic}"));
+                detection.problems.push(Problem::Detection { event, error: panic.to_string() });
+            }
+        }
+        if report.detected {
+            match detector.jobs(change) {
+                Ok(jobs) => detection.place(event, jobs),
+                Err(panic) => {
+                    tracing::error!(%panic, "the event's `jobs` failed; the event is detected, but none of its jobs runs");
+                    report.error = Some(format!("`jobs` {panic}"));
+                    detection.problems.push(Problem::Jobs { event, error: panic.to_string() });
+                }
+            }
+        }
+        detection.events.push(report);
+        detection.verdicts.push(verdict);
+    }
+
+    /// Warns of each unknown the first time that an event meets it.
+    fn warn_once(&self, event: &'static str, unknowns: &[Unknown]) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = warned.entry(event).or_default();
+        for unknown in unknowns {
+            if !known.contains(&unknown.read) {
+                known.push(unknown.read.clone());
+                tracing::warn!(target: "event_detector::undecided", event, read = unknown.read, cure = unknown.cure, "undecided");
+            }
+        }
+    }
+
+    async fn tell_detection(&self, change: &Change, detection: &Detection) {
+        let limit = self.config.plugin_timeout;
+        for (event, verdict) in detection.events.iter().zip(&detection.verdicts) {
+            self.plugins.tell(Hook::Detection(change, event.name, verdict), limit).await;
+        }
+        for problem in &detection.problems {
+            self.plugins.tell(Hook::Error(change, problem), limit).await;
+        }
+    }
+}
+
+impl Detection {
+    /// Takes the jobs of the event that is noted next.
+    fn place(&mut self, event: &'static str, jobs: Vec<Job>) {
+        let first = self.jobs.len();
+        for job in jobs {
+            let nth = self.jobs[first..].iter().filter(|placed| placed.job.name() == job.name()).count();
+            self.jobs.push(Placed { job, event, nth: u32::try_from(nth).unwrap_or(u32::MAX) });
+            self.events_of_jobs.push(self.events.len());
+        }
+    }
+}

@@ -1,0 +1,10 @@
+use std::rc::Rc;
+
+use event_detector::{JobContext, job};
+
+#[job]
+pub async fn rerun(_cx: JobContext, reason: Rc<str>) -> std::io::Result<usize> {
+    Ok(reason.len())
+}
+
+fn main() {}

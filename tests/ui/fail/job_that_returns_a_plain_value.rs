@@ -1,0 +1,8 @@
+use event_detector::{JobContext, job};
+
+#[job]
+pub async fn rerun(_cx: JobContext, move_id: i64) -> i64 {
+    move_id
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use event_detector::job;
+
+#[job]
+pub async fn rerun() -> std::io::Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use event_detector::event;
+
+#[event("move.done")]
+pub mod done {
+    use event_detector::Change;
+
+    fn detect(change: &Change) -> bool {
+        change.is_update()
+    }
+
+    fn jobs(_: &Change) -> Vec<u64> {
+        Vec::new()
+    }
+}
+
+fn main() {}

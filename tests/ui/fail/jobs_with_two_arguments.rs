@@ -1,0 +1,16 @@
+use event_detector::event;
+
+#[event("move.done")]
+pub mod done {
+    use event_detector::{Change, Job};
+
+    fn detect(change: &Change) -> bool {
+        change.is_update()
+    }
+
+    fn jobs(_: &Change, _count: usize) -> Vec<Job> {
+        Vec::new()
+    }
+}
+
+fn main() {}

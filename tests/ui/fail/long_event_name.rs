@@ -1,0 +1,14 @@
+use event_detector::event;
+
+#[event(
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+)]
+pub mod done {
+    use event_detector::Change;
+
+    fn detect(change: &Change) -> bool {
+        change.is_update()
+    }
+}
+
+fn main() {}

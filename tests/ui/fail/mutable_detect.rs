@@ -1,0 +1,12 @@
+use event_detector::event;
+
+#[event("move.done")]
+pub mod done {
+    use event_detector::Change;
+
+    fn detect(change: &mut Change) -> bool {
+        change.is_update()
+    }
+}
+
+fn main() {}

