@@ -1,4 +1,6 @@
 //! How does a program add to every change, and watch what comes of it? A plugin implements the hooks it needs.
+//!
+//! Here it joins a runtime of our own; the ready-made program takes it with `App::default().plugin(…)`.
 
 use event_detector::{Change, Job, JobContext, Registry, event, job};
 use event_detector_runtime::{JobReport, Plugin, PluginResult, Problem, Runtime};

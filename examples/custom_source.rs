@@ -1,4 +1,6 @@
 //! How do changes come in from anywhere else? A source hands them to its intake until there are no more, or it is told to stop.
+//!
+//! Here it feeds a runtime of our own; the ready-made program takes it with `App::default().source(…)`, for `run`.
 
 use event_detector::{Change, Registry, event};
 use event_detector_runtime::{Intake, Runtime, Source, SourceEnd, SourceError, Sources};

@@ -1,8 +1,6 @@
-//! An event, a job, and a change that runs through both.
+//! An event, a job, and the ready-made program around both. Try it with `demo`.
 
-use event_detector::{Change, Job, JobContext, Registry, event, job};
-use event_detector_runtime::Runtime;
-use serde_json::json;
+use event_detector::{Change, Job, JobContext, event, job};
 
 /// The vehicle was handed over to the driver.
 #[event("move.pickup.successful")]
@@ -17,23 +15,22 @@ pub mod successful {
     }
 
     fn jobs(change: &Change) -> Vec<Job> {
-        vec![tell_customer(change.after("customer").to_string())]
+        vec![send_invoice(change.after("customer").to_string())]
     }
 }
 
-/// Tells the customer that the vehicle is on its way.
+/// Sends the invoice for the move to its customer.
 #[job(timeout = "30s", retries = 3)]
-async fn tell_customer(cx: JobContext, customer: String) -> anyhow::Result<String> {
-    Ok(format!("Told {customer} that move {} is on its way", cx.change().key()))
+async fn send_invoice(cx: JobContext, customer: String) -> anyhow::Result<String> {
+    Ok(format!("Sent the invoice for move {} to {customer}", cx.change().key()))
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let runtime = Runtime::builder(Registry::from_linked()?).build()?;
-    let change = Change::update("moves")
-        .before(json!({ "id": 13107, "customer": "Ana", "status": "en route" }))
-        .after(json!({ "id": 13107, "customer": "Ana", "status": "pickup successful" }));
-    let report = runtime.handle(change).await;
-    println!("{}", serde_json::to_string_pretty(&report)?);
-    Ok(())
+/// A recorded change: what `demo` plays.
+const CHANGE: &str = concat!(
+    r#"{"operation":"update","collection":"moves","before":{"id":13107,"status":"en route"},"#,
+    r#""after":{"id":13107,"status":"pickup successful","customer":"Ana"}}"#,
+);
+
+fn main() -> std::process::ExitCode {
+    event_detector_cli::App::default().demo(CHANGE).main()
 }

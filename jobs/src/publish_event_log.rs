@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use event_detector::bson::DateTime;
-use event_detector::{Fatal, Job, JobContext, job};
+use event_detector::{Fatal, JobContext, job};
 use mongodb::Database;
 use mongodb::bson::Bson;
 use mongodb::error::{Error, ErrorKind, WriteFailure};
@@ -27,24 +27,14 @@ const DUPLICATE_KEY: i32 = 11000;
 /// Where the program registered a [`Database`], the entry goes to its collection `event_log`, once: its `_id` is the
 /// idempotency key. Elsewhere it becomes a line of JSON at the end of the file that the context calls `event_log`; a
 /// second run appends a second line, with the same `idempotency_key`.
-pub fn publish_event_log(user: Option<&str>) -> Job {
-    owned::publish_event_log(user.map(str::to_owned))
-}
-
-/// A job owns its arguments, while the caller has only borrowed the user from the change.
-mod owned {
-    use super::*;
-
-    /// Writes down that the event happened, and on whose behalf.
-    #[job(timeout = "10s", retries = 3)]
-    pub(super) async fn publish_event_log(cx: JobContext, user: Option<String>) -> anyhow::Result<String> {
-        let entry = entry(&cx, user);
-        let place = match cx.try_state::<Database>() {
-            Some(database) => insert(database, entry).await?,
-            None => append(cx.context("event_log").as_str().as_deref().unwrap_or(DEFAULT_FILE).into(), entry).await?,
-        };
-        Ok(format!("Logged {} in {place}", cx.event()))
-    }
+#[job(timeout = "10s", retries = 3)]
+pub async fn publish_event_log(cx: JobContext, user: Option<String>) -> anyhow::Result<String> {
+    let entry = entry(&cx, user);
+    let place = match cx.try_state::<Database>() {
+        Some(database) => insert(database, entry).await?,
+        None => append(cx.context("event_log").as_str().as_deref().unwrap_or(DEFAULT_FILE).into(), entry).await?,
+    };
+    Ok(format!("Logged {} in {place}", cx.event()))
 }
 
 fn entry(cx: &JobContext, user: Option<String>) -> Value {
@@ -112,7 +102,7 @@ mod tests {
         let cx = context(change.session("x-correlation-id", "r1"));
 
         for _ in 0..2 {
-            let result = publish_event_log(Some("ana@example.com")).start(cx.clone()).await.unwrap();
+            let result = publish_event_log(Some("ana@example.com".to_owned())).start(cx.clone()).await.unwrap();
             assert_eq!(result, "Logged test.event in log.jsonl");
         }
 
@@ -134,7 +124,7 @@ mod tests {
         let user = "u".repeat(10_000);
         let jobs = (0..64).map(|id| {
             let change = Change::insert("moves").key(id).context("event_log", path.to_str().unwrap());
-            tokio::spawn(publish_event_log(Some(&user)).start(context(change)))
+            tokio::spawn(publish_event_log(Some(user.clone())).start(context(change)))
         });
 
         for job in jobs.collect::<Vec<_>>() {

@@ -4,8 +4,8 @@
 mod files;
 mod house;
 mod linking;
-mod macros;
 mod mongodb;
+mod readme;
 mod registry;
 
 use events as _;

@@ -15,7 +15,7 @@ use crate::args::Options;
 use crate::exit::is_broken_pipe;
 
 /// The column in which durations end.
-const WIDTH: usize = 62;
+const WIDTH: usize = 72;
 /// The longest result of a job that is shown whole.
 const MAX_RESULT: usize = 120;
 

@@ -1,11 +1,14 @@
 //! How is a change read from JSON, in any of its three forms, in the one pass that checks the text?
 //! (Hasura: "Event trigger payload" of its manual. MongoDB: "Change Events" and Extended JSON v2. The third form is ours.)
 
-use crate::raw::json::{self, Key, Scanner, Span, Visitor};
+use crate::raw::json::{self, JsonFault, JsonFaultKind, Key, Scanner, Span, Visitor};
 
 use super::super::images::{Field, Image, Row, Slot};
 use super::super::{AfterImage, Body, Change, Description, Operation, Shape, Text};
 use super::{DecodeError, MAX_BYTES, json_error, mongodb_images, mongodb_operation};
+
+/// What RFC 8259 calls white space.
+const SPACE: [char; 4] = [' ', '\n', '\r', '\t'];
 
 /// The objects whose members matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +148,7 @@ pub(super) fn decode(text: String) -> Result<Change, DecodeError> {
     if text.len() > MAX_BYTES {
         return Err(DecodeError::TooLarge);
     }
-    match text.trim_start().as_bytes().first() {
+    match text.trim_start_matches(SPACE).as_bytes().first() {
         None => return Err(DecodeError::EmptyBody),
         Some(b'{') => {}
         Some(_) => return Err(not_an_object(&text)),
@@ -163,22 +166,17 @@ pub(super) fn decode(text: String) -> Result<Change, DecodeError> {
 }
 
 fn not_an_object(text: &str) -> DecodeError {
-    let found = match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(serde_json::Value::Array(_)) => "an array",
-        Ok(serde_json::Value::String(_)) => "a string",
-        Ok(serde_json::Value::Number(_)) => "a number",
-        Ok(serde_json::Value::Bool(_)) => "a boolean",
-        Ok(_) => "null",
-        Err(error) => {
-            let near = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
-            let near: String = near.chars().skip(error.column().saturating_sub(1)).take(20).collect();
-            return DecodeError::InvalidJson {
-                line: error.line(),
-                column: error.column(),
-                near: near.escape_debug().to_string(),
-                expected: "an object",
-            };
-        }
+    let value = text.trim_start_matches(SPACE);
+    if serde_json::from_str::<serde::de::IgnoredAny>(value).is_err() {
+        let at = text.len() - value.len();
+        return json_error(text, JsonFault { at, kind: JsonFaultKind::Expected("an object"), inside: Vec::new() });
+    }
+    let found = match value.as_bytes()[0] {
+        b'[' => "an array",
+        b'"' => "a string",
+        b't' | b'f' => "a boolean",
+        b'n' => "null",
+        _ => "a number",
     };
     DecodeError::NotAnObject { found }
 }
@@ -226,6 +224,9 @@ fn hasura(text: String, mut found: Found) -> Result<Change, DecodeError> {
         }
         (Operation::Insert, _, None) => {
             return Err(DecodeError::InconsistentEvent { pointer: "/event/data/new", rule: "an INSERT has the new row" });
+        }
+        (Operation::Manual, _, None) => {
+            return Err(DecodeError::InconsistentEvent { pointer: "/event/data/new", rule: "a MANUAL event has a row" });
         }
         _ => return Err(DecodeError::InconsistentEvent { pointer: "/event/data/new", rule: "an UPDATE has the new row" }),
     };
