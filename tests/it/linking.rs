@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use crate::files::root;
 
 /// Runs cargo on the workspace. The build that made this test has ended, so that its folder is free.
-fn cargo(args: &[&str]) -> Output {
+pub(crate) fn cargo(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO"));
     command.args(args).args(["--quiet", "--offline"]).current_dir(root());
     // What cargo tells a test about itself would make build scripts run again that watch it.

@@ -32,7 +32,7 @@ async fn the_server_of_the_tests_is_a_replica_set_that_takes_writes() {
 #[tokio::test]
 async fn a_registered_database_gets_the_event_log_and_a_second_run_adds_nothing() {
     let Some(database) = database().await else { return };
-    let job = jobs::publish_event_log(Some("driver-7"));
+    let job = jobs::publish_event_log(Some("driver-7".to_owned()));
     let mut state = State::default();
     state.insert(database.clone());
     let (_canceller, cancellation) = Cancellation::new();

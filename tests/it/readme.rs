@@ -24,10 +24,17 @@ fn the_event_and_the_job_of_the_readme_are_those_of_the_reference_application() 
     let event = text("events/src/move_pickup.rs");
     let job = text("jobs/src/rerun_ar.rs");
 
-    for line in ["#[event(\"move.pickup.successful\")]", "    fn detect(change: &Change) -> bool {", "&& change.column_changed(\"status\")"] {
+    for line in [
+        "#[event(\"move.pickup.successful\")]",
+        "    fn detect(change: &Change) -> bool {",
+        "&& change.column_changed(\"status\")",
+    ] {
         assert!(readme.contains(line) && event.contains(line), "{line}");
     }
-    for line in ["#[job(timeout = \"30s\", retries = 3)]", "pub async fn rerun_ar(cx: JobContext, move_id: Option<i64>) -> anyhow::Result<String> {"] {
+    for line in [
+        "#[job(timeout = \"30s\", retries = 3)]",
+        "pub async fn rerun_ar(cx: JobContext, move_id: Option<i64>) -> anyhow::Result<String> {",
+    ] {
         assert!(readme.contains(line) && job.contains(line), "{line}");
     }
 }

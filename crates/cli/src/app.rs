@@ -7,11 +7,12 @@ use event_detector::{Registry, State};
 use event_detector_runtime::{Builder, Plugin, Runtime, Source, Sources};
 
 use crate::args::{Cli, Command, Options};
-use crate::commands;
+use crate::commands::{self, Emitted};
 use crate::exit::{Exit, Failure};
 use crate::globs;
 use crate::logging;
 use crate::settings::Settings;
+use crate::usage;
 
 type Step = Box<dyn FnOnce(Builder) -> Builder>;
 
@@ -66,7 +67,7 @@ impl App {
     pub fn main(self) -> ExitCode {
         let cli = match Cli::try_parse() {
             Ok(cli) => cli,
-            Err(error) => return usage(&error),
+            Err(error) => return usage::explain(error),
         };
         let json = cli.options.json;
         match self.execute(cli) {
@@ -80,7 +81,7 @@ impl App {
 
     fn execute(self, cli: Cli) -> Result<Exit, Failure> {
         let Some(command) = cli.command else { return commands::welcome(self.demo.is_some()) };
-        let settings = Settings::load(&cli.options)?;
+        let settings = Settings::load(&cli.options, &command.limits())?;
         logging::start(settings.log.as_deref(), cli.options.json)?;
         let registry = Registry::from_linked().map_err(|error| Failure::new(Exit::Config, error))?;
         let registry = globs::select(registry, &settings.only, &settings.except)?;
@@ -93,10 +94,10 @@ impl App {
             match command {
                 Command::List => commands::list(&program),
                 Command::Detect { file, verbose, strict } => commands::detect(&program, &file, verbose, strict).await,
-                Command::Demo => commands::demo(program, self.demo).await,
-                Command::Run { file, strict } => commands::run(program, self.sources, file.as_deref(), strict).await,
-                Command::Emit { collection, data, database, session, correlation_id } => {
-                    commands::emit(program, &collection, data, &database, session, correlation_id).await
+                Command::Demo { .. } => commands::demo(program, self.demo).await,
+                Command::Run { file, strict, .. } => commands::run(program, self.sources, file.as_deref(), strict).await,
+                Command::Emit { collection, data, database, session, correlation_id, .. } => {
+                    commands::emit(program, Emitted { collection, data, database, session, correlation_id }).await
                 }
             }
         });
@@ -125,16 +126,4 @@ impl Program {
         let builder = self.plugins.into_iter().fold(builder, |builder, step| step(builder));
         builder.build().map_err(|error| Failure::new(Exit::Config, error))
     }
-}
-
-/// Says what is wrong with the command line; asking for help or the version is no failure.
-fn usage(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
-        let text = error.to_string();
-        let message = text.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-        Failure::new(Exit::Usage, message.trim_start_matches("error: ")).with_hint("`--help` shows what there is").print(true);
-    } else if error.print().is_err() {
-        return Exit::Success.into();
-    }
-    if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() }
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Turns database changes into named business events, and runs their jobs.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, disable_help_subcommand = true, after_help = AFTER_HELP)]
+#[command(name = "event-detector", version, about = ABOUT, max_term_width = 100, disable_help_subcommand = true, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) options: Options,
@@ -15,51 +15,78 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
+pub(crate) const ABOUT: &str = "Turns database changes into named business events, and runs their jobs";
+
 const AFTER_HELP: &str = "\
-Settings are taken from flags, then the environment, then the config file, then the defaults.
+Each command has its own --help.
+
+Settings come from flags, else from the environment, else from the config file, else they are the defaults.
+A config file with everything it may hold:
+  only = [\"move.*\"]
+  except = [\"*.deleted\"]
+  log = \"warn\"
+  job_timeout = \"30s\"
+  job_retries = 0
+  in_flight = 64
+  change_deadline = \"5m\"
+  drain = \"25s\"
+
+  [context]  # what jobs and events find with `context(\"webhook_url\")`
+  webhook_url = \"https://example.com/hook\"
 
 Exit codes: 0 all went well; 1 a job or an event's own code failed; 2 wrong command line; 65 malformed input;
 66 no input; 69 a source cannot go on; 77 not permitted; 78 wrong configuration or set of events.";
+
+const RECORDED: &str = "\
+A line is a payload of Hasura, a change event of MongoDB as extended JSON, or simply
+  {\"operation\": \"insert\", \"collection\": \"users\", \"key\": 7, \"after\": {\"active\": true}}
+where an update has \"before\" and \"after\".";
 
 /// What every command understands.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Options for every command")]
 pub(crate) struct Options {
-    /// Config file (TOML); without the flag `detector.toml` is read when it is there
-    #[arg(long, global = true, value_name = "FILE", env = "DETECTOR_CONFIG")]
+    /// Config file (TOML) [default: detector.toml, where it is there]
+    #[arg(long, global = true, value_name = "FILE", env = "DETECTOR_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
-    /// Watch only for events whose name matches; `*` stands for any text (may be repeated)
-    #[arg(long, global = true, value_name = "GLOB", env = "DETECTOR_ONLY", value_delimiter = ',')]
+    /// Watch only for events whose name matches; `*` stands for any text (several: repeat it, or `a,b`)
+    #[arg(long, global = true, value_name = "GLOB", env = "DETECTOR_ONLY", hide_env_values = true, value_delimiter = ',')]
     pub(crate) only: Option<Vec<String>>,
-    /// Do not watch for events whose name matches (may be repeated)
-    #[arg(long, global = true, value_name = "GLOB", env = "DETECTOR_EXCEPT", value_delimiter = ',')]
+    /// Do not watch for events whose name matches
+    #[arg(long, global = true, value_name = "GLOB", env = "DETECTOR_EXCEPT", hide_env_values = true, value_delimiter = ',')]
     pub(crate) except: Option<Vec<String>>,
-    /// Print JSON on standard output, one object a line, and nothing else there
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Print one line a change
-    #[arg(long, short, global = true, conflicts_with = "json")]
-    pub(crate) quiet: bool,
-    /// What to log to standard error: off, error, warn, info, debug, trace, or a filter such as `warn,jobs=debug`
-    #[arg(long, global = true, value_name = "FILTER", env = "DETECTOR_LOG")]
-    pub(crate) log: Option<String>,
-    /// Put a value into the context of every change: NAME=JSON, or NAME=text (may be repeated)
+    /// Put a value into the context of every change, where events and jobs find it: JSON, else text (may be repeated)
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = context_value)]
     pub(crate) context: Vec<(String, serde_json::Value)>,
+    /// Print JSON on standard output, one object a line, and nothing else there; errors are JSON too
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print one line for each change that comes to something
+    #[arg(long, short, global = true, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+    /// Log to standard error: off, error, warn, info, debug, trace, or for each target, as `warn,jobs=debug` [default: warn]
+    #[arg(long, global = true, value_name = "FILTER", env = "DETECTOR_LOG", hide_env_values = true)]
+    pub(crate) log: Option<String>,
+}
+
+/// What commands that run jobs understand besides. Durations have units: 500ms, 30s, 5m, 1h 30m.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Limits (durations as 500ms, 30s, 5m)")]
+pub(crate) struct Limits {
     /// Cut each attempt of a job that sets no timeout of its own [default: 30s]
-    #[arg(long, global = true, value_name = "DURATION", env = "DETECTOR_JOB_TIMEOUT", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", env = "DETECTOR_JOB_TIMEOUT", hide_env_values = true, value_parser = duration)]
     pub(crate) job_timeout: Option<Duration>,
     /// Retries of a job that sets none of its own [default: 0]
-    #[arg(long, global = true, value_name = "N", env = "DETECTOR_JOB_RETRIES")]
+    #[arg(long, value_name = "N", env = "DETECTOR_JOB_RETRIES", hide_env_values = true, allow_negative_numbers = true)]
     pub(crate) job_retries: Option<u32>,
-    /// Changes handled at a time [default: 64]
-    #[arg(long, global = true, value_name = "N", env = "DETECTOR_IN_FLIGHT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Changes handled at a time, 1 to 10000 [default: 64]
+    #[arg(long, value_name = "N", env = "DETECTOR_IN_FLIGHT", hide_env_values = true, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) in_flight: Option<u32>,
     /// Cut what is unfinished of a change after this long [default: never]
-    #[arg(long, global = true, value_name = "DURATION", env = "DETECTOR_CHANGE_DEADLINE", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", env = "DETECTOR_CHANGE_DEADLINE", hide_env_values = true, value_parser = duration)]
     pub(crate) change_deadline: Option<Duration>,
-    /// How long a stop waits for the changes in flight [default: 25s]
-    #[arg(long, global = true, value_name = "DURATION", env = "DETECTOR_DRAIN", value_parser = duration)]
+    /// Time for the changes in flight after Ctrl-C or SIGTERM; then they are cut [default: 25s]
+    #[arg(long, value_name = "DURATION", env = "DETECTOR_DRAIN", hide_env_values = true, value_parser = duration)]
     pub(crate) drain: Option<Duration>,
 }
 
@@ -67,30 +94,37 @@ pub(crate) struct Options {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Play the recorded changes bundled with this program, and show what happens
-    Demo,
-    /// Handle changes as they come: from a file of recorded changes, and from the program's own sources
+    Demo {
+        #[command(flatten)]
+        limits: Limits,
+    },
+    /// Handle changes as they come: recorded ones with --file, and those of the program's own sources
+    #[command(after_help = RECORDED)]
     Run {
         /// Recorded changes, one JSON object a line; `-` is standard input
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
-        /// Stop at the first line that is not a change
+        /// Stop at the first line that is not a change; otherwise it is reported, and the next is read
         #[arg(long, requires = "file")]
         strict: bool,
+        #[command(flatten)]
+        limits: Limits,
     },
     /// Show which events recorded changes would be; no job runs
+    #[command(after_help = RECORDED)]
     Detect {
         /// Recorded changes, one JSON object a line; `-` is standard input
         file: PathBuf,
         /// Show every event with its verdict, and the values it read
         #[arg(long, short)]
         verbose: bool,
-        /// Stop at the first line that is not a change
+        /// Stop at the first line that is not a change; otherwise it is reported, and the next is read
         #[arg(long)]
         strict: bool,
     },
     /// Show the events of this program, where they are declared, and their jobs
     List,
-    /// Handle a MANUAL change made on the command line
+    /// Handle a MANUAL change made on the command line: for events that ask `change.is_manual()`
     Emit {
         /// The collection or table
         collection: String,
@@ -98,21 +132,33 @@ pub(crate) enum Command {
         #[arg(long, value_name = "JSON", default_value = "{}", value_parser = document)]
         data: serde_json::Value,
         /// The database or schema
-        #[arg(long, value_name = "NAME", default_value = "")]
+        #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
         database: String,
-        /// A session variable such as x-hasura-role=admin (may be repeated)
+        /// A session variable, such as x-hasura-role=admin (may be repeated)
         #[arg(long, value_name = "NAME=TEXT", value_parser = pair)]
         session: Vec<(String, String)>,
-        /// The correlation id; a new one by default
+        /// The correlation id [default: a new one]
         #[arg(long, value_name = "ID")]
         correlation_id: Option<String>,
+        #[command(flatten)]
+        limits: Limits,
     },
+}
+
+impl Command {
+    /// The limits it was given; none where it runs no job.
+    pub(crate) fn limits(&self) -> Limits {
+        match self {
+            Self::Demo { limits } | Self::Run { limits, .. } | Self::Emit { limits, .. } => limits.clone(),
+            Self::Detect { .. } | Self::List => Limits::default(),
+        }
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("expected NAME=VALUE".to_owned()),
+        _ => Err("expected a name, `=` and a value".to_owned()),
     }
 }
 
@@ -136,4 +182,54 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         Err(_) => "expected a duration such as `500ms`, `30s`, `5m`, `1h 30m`".to_owned(),
     })?;
     if parsed.is_zero() { Err("a duration must be longer than zero".to_owned()) } else { Ok(parsed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::{CommandFactory, Parser};
+
+    use super::{AFTER_HELP, Cli, Command, duration};
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_config_file_in_the_help_is_a_config_file() {
+        let block = AFTER_HELP.lines().skip_while(|line| !line.ends_with("may hold:")).skip(1);
+        let text: String = block.take_while(|line| !line.starts_with("Exit")).map(|line| format!("{}\n", line.trim())).collect();
+
+        crate::settings::check(&text).unwrap();
+    }
+
+    #[test]
+    fn a_duration_needs_a_unit_and_some_length() {
+        assert_eq!(duration("1h 30m").unwrap(), Duration::from_secs(5400));
+        assert!(duration("5").unwrap_err().contains("`5s` or `5ms`"));
+        assert!(duration("1.5").unwrap_err().contains("`1.5s`"));
+        assert!(duration("soon").unwrap_err().contains("`30s`"));
+        assert!(duration("0s").unwrap_err().contains("longer than zero"));
+    }
+
+    #[test]
+    fn a_context_value_is_json_where_it_can_be_and_else_text() {
+        let cli = Cli::parse_from(["p", "list", "--context", "a=true", "--context", "b=http://x/?y=1", "--context", "c="]);
+
+        let values: Vec<_> = cli.options.context.iter().map(|(name, value)| (name.as_str(), value.to_string())).collect();
+        assert_eq!(values, [("a", "true".to_owned()), ("b", "\"http://x/?y=1\"".to_owned()), ("c", "\"\"".to_owned())]);
+    }
+
+    #[test]
+    fn limits_belong_to_the_commands_that_run_jobs() {
+        let limits = |arguments: &[&str]| Cli::try_parse_from(arguments).map(|cli| cli.command.as_ref().map(Command::limits));
+
+        assert_eq!(limits(&["p", "run", "--drain", "1m"]).unwrap().unwrap().drain, Some(Duration::from_secs(60)));
+        assert!(limits(&["p", "list", "--drain", "1m"]).is_err());
+        for bad in ["0", "10001", "-1", "many"] {
+            assert!(limits(&["p", "run", &format!("--in-flight={bad}")]).is_err(), "{bad}");
+        }
+    }
 }

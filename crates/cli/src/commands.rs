@@ -8,25 +8,27 @@ mod run;
 
 pub(crate) use demo::demo;
 pub(crate) use detect::detect;
-pub(crate) use emit::emit;
+pub(crate) use emit::{Emitted, emit};
 pub(crate) use list::list;
 pub(crate) use run::run;
 
-use crate::console::print;
+use crate::args::ABOUT;
 use crate::exit::{Exit, Failure};
+use crate::terminal::out;
 
 /// Says what one can do next.
 pub(crate) fn welcome(has_demo: bool) -> Result<Exit, Failure> {
     let program = program();
-    let demo = format!("  {program}demo                 play recorded changes, and watch events being detected and jobs run\n");
-    print(&format!(
-        "Turns database changes into named business events, and runs their jobs.\n\n\
+    let demo = format!("  {program}demo               play recorded changes, and watch events being detected and jobs run\n");
+    out(&format!(
+        "{ABOUT}.\n\n\
          Try:\n\
-         {}  {program}list                 the events of this program, and where they are declared\n\
-         {}  {program}run --file FILE      handle recorded changes, one JSON object a line\n\
-         {}  {program}detect FILE          the same without running any job\n\
-         {}  {program}--help               everything else\n",
-        if has_demo { demo.as_str() } else { "" }, "", "", ""
+         {}\
+         \x20 {program}list               see the events of this program, and where they are declared\n\
+         \x20 {program}detect FILE        see which events recorded changes would be; no job runs\n\
+         \x20 {program}run --file FILE    handle recorded changes, one JSON object a line\n\
+         \x20 {program}--help             see everything else\n",
+        if has_demo { demo.as_str() } else { "" },
     ));
     Ok(Exit::Success)
 }
@@ -44,4 +46,9 @@ fn program() -> String {
 /// `1 change`, `1,000 changes`.
 fn count(number: u64, what: &str) -> String {
     format!("{} {what}{}", indicatif::HumanCount(number), if number == 1 { "" } else { "s" })
+}
+
+/// `1 line was no change`, `2 lines were no change`.
+fn no_change(lines: u64) -> String {
+    format!("{} {} no change", count(lines, "line"), if lines == 1 { "was" } else { "were" })
 }

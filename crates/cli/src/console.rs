@@ -1,30 +1,33 @@
 //! What does a person, or a program, see of each change?
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
-use std::process;
-use std::sync::{Mutex, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use event_detector::Change;
+use event_detector::{Change, Unknown};
 use event_detector_runtime::{EventReport, JobReport, Plugin, PluginResult, Rejected, Report};
-use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::{OwoColorize, Style};
+use unicode_width::UnicodeWidthStr;
 
 use crate::args::Options;
-use crate::exit::is_broken_pipe;
+use crate::terminal::{self, clean, json, out, say, say_json};
 
 /// The column in which durations end.
 const WIDTH: usize = 72;
-/// The longest result of a job that is shown whole.
+/// The longest result of a job that is shown whole, in characters.
 const MAX_RESULT: usize = 120;
+/// The longest reason of a failure that is shown whole, in characters; it says more than a result.
+const MAX_ERROR: usize = 500;
 
 /// Prints a report of each change that came to something; in JSON, of each change.
 pub(crate) struct Console {
     form: Form,
-    progress: Option<ProgressBar>,
-    /// The unknowns whose cure was printed, by event.
-    cured: Mutex<HashSet<(&'static str, String)>>,
+    cures: Cures,
+    /// What the jobs would have taken one after another.
+    worked: Arc<Mutex<Duration>>,
 }
 
 /// The form of the output.
@@ -47,6 +50,10 @@ pub(crate) enum Look {
     Plain,
 }
 
+/// The unknowns whose cure was shown, by event.
+#[derive(Debug, Default)]
+pub(crate) struct Cures(Mutex<HashSet<(&'static str, String)>>);
+
 impl Form {
     /// The form that the options and the terminal ask for.
     pub(crate) fn choose(options: &Options) -> Self {
@@ -62,30 +69,30 @@ impl Form {
     }
 }
 
+impl Cures {
+    /// Whether one of the unknowns is met for the first time.
+    fn are_new(&self, event: &'static str, unknowns: &[&Unknown]) -> bool {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        unknowns.iter().fold(false, |new, unknown| shown.insert((event, unknown.read.clone())) || new)
+    }
+}
+
 impl Console {
     pub(crate) fn new(form: Form) -> Self {
-        Self { form, progress: None, cured: Mutex::default() }
+        Self { form, cures: Cures::default(), worked: Arc::default() }
     }
 
-    /// Shows on standard error how many changes were handled, where that is a terminal.
-    #[must_use]
-    pub(crate) fn with_progress(mut self) -> Self {
-        if io::stderr().is_terminal() && self.form != Form::Json {
-            let style = ProgressStyle::with_template("{spinner} {human_pos} changes, {per_sec}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-            self.progress = Some(ProgressBar::new_spinner().with_style(style));
-        }
-        self
+    /// What all jobs would have taken one after another; it grows with the reports.
+    pub(crate) fn worked(&self) -> Arc<Mutex<Duration>> {
+        Arc::clone(&self.worked)
     }
 
     fn render(&self, report: &Report) -> String {
         match self.form {
-            Form::Json => serde_json::to_string(report).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")) + "\n",
+            Form::Json => json(report) + "\n",
             _ if report.events.is_empty() => String::new(),
             Form::Quiet(look) => line(report, look),
-            Form::Full(look) => {
-                let mut cured = self.cured.lock().unwrap_or_else(PoisonError::into_inner);
-                full(report, look, |event, read| cured.insert((event, read.to_owned())))
-            }
+            Form::Full(look) => full(report, look, &self.cures),
         }
     }
 }
@@ -97,33 +104,17 @@ impl Plugin for Console {
 
     async fn report(&self, report: &Report) -> PluginResult {
         let text = self.render(report);
-        match &self.progress {
-            Some(progress) => {
-                if !text.is_empty() {
-                    progress.suspend(|| print(&text));
-                }
-                progress.inc(1);
-            }
-            None => print(&text),
+        if !text.is_empty() {
+            out(&text);
         }
+        terminal::count_change();
+        *self.worked.lock().unwrap_or_else(PoisonError::into_inner) += report.jobs().map(|job| job.duration).sum::<Duration>();
         Ok(())
     }
 
     async fn flush(&self) -> PluginResult {
-        if let Some(progress) = &self.progress {
-            progress.finish_and_clear();
-        }
+        terminal::stop_spinner();
         Ok(())
-    }
-}
-
-/// Writes text to standard output in one piece; when nobody reads it any more, the program ends quietly.
-pub(crate) fn print(text: &str) {
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if is_broken_pipe(&error) => process::exit(0),
-        // Standard output is where the error would be told; there is no better place left.
-        Ok(()) | Err(_) => {}
     }
 }
 
@@ -131,9 +122,9 @@ pub(crate) fn print(text: &str) {
 pub(crate) fn print_rejected(rejected: &Rejected, json: bool) {
     let Rejected { source, place, error } = rejected;
     if json {
-        anstream::eprintln!("{}", serde_json::json!({ "rejected": { "source": source, "place": place, "error": error } }));
+        say_json(&serde_json::json!({ "rejected": { "source": source, "place": place, "error": error } }));
     } else {
-        anstream::eprintln!("{}, {place}: {}", clean(source), clean(error));
+        say(&format!("{}, {place}: {}", clean(source), shortened(error, MAX_ERROR)));
     }
 }
 
@@ -141,60 +132,96 @@ pub(crate) fn print_rejected(rejected: &Rejected, json: bool) {
 pub(crate) fn describe(change: &Change) -> String {
     let operation = change.operation().as_str().to_uppercase();
     let key = change.key();
-    let key = if key.exists() { format!(" {}", clean(&key.to_string())) } else { String::new() };
+    let key = if key.exists() { format!(" {}", shortened(&key.to_string(), MAX_RESULT)) } else { String::new() };
     format!("{operation} on {}{key}", clean(change.collection()))
 }
 
+/// The report in one line.
 fn line(report: &Report, look: Look) -> String {
-    let names: Vec<&str> = report.events.iter().map(|event| event.name).collect();
+    let name = |event: &EventReport| match (&event.error, event.undecided.is_empty()) {
+        (Some(_), _) => format!("{} {}", clean(event.name), look.bad("(failed)")),
+        (None, false) => format!("{} {}", clean(event.name), look.bad("(undecided)")),
+        (None, true) => clean(event.name).into_owned(),
+    };
+    let names: Vec<String> = report.events.iter().map(name).collect();
+    let mut line = format!("{}: {}", describe(&report.change), names.join(", "));
     let succeeded = report.jobs().filter(|job| job.completed()).count();
     let failed = report.jobs().count() - succeeded;
-    let errors = report.events.iter().filter(|event| event.error.is_some()).count();
-    let undecided = report.events.iter().filter(|event| !event.undecided.is_empty()).count();
-    let mut line = format!("{}: {}; jobs: {succeeded} ok", describe(&report.change), names.join(", "));
-    for (count, what) in [(failed, "failed"), (errors, "event errors"), (undecided, "undecided")] {
-        if count > 0 {
-            let _infallible = write!(line, ", {}", look.bad(&format!("{count} {what}")));
-        }
+    if succeeded + failed > 0 {
+        let _infallible = write!(line, "; jobs: {succeeded} ok");
     }
-    let _infallible = writeln!(line, "; {}", seconds(report));
+    if failed > 0 {
+        let _infallible = write!(line, ", {}", look.bad(&format!("{failed} failed")));
+    }
+    let _infallible = writeln!(line, "; {:.2} s", report.duration.as_secs_f64());
     line
 }
 
-fn seconds(report: &Report) -> String {
-    format!("{:.2} s", report.duration.as_secs_f64())
-}
-
-/// The report over several lines; `first` says whether an unknown's cure is to be shown.
-pub(crate) fn full(report: &Report, look: Look, mut first: impl FnMut(&'static str, &str) -> bool) -> String {
-    let detected = report.events.iter().filter(|event| event.detected).count();
-    let counted = if detected == 1 { "1 event".to_owned() } else { format!("{detected} events") };
-    let bell = look.sign("🔔  ", "");
-    let mut text = format!("{bell}{}\n", look.strong(&format!("Detected {counted} from {}", describe(&report.change))));
+/// The report over several lines.
+fn full(report: &Report, look: Look, cures: &Cures) -> String {
+    let (sign, words) = headline(report);
+    let mut text = format!("{}{}\n", look.sign(sign, ""), look.strong(&format!("{words} from {}", describe(&report.change))));
     for event in &report.events {
-        event_lines(&mut text, event, look, &mut first);
+        event_lines(&mut text, event, look, cures);
     }
     text
 }
 
-fn event_lines(text: &mut String, event: &EventReport, look: Look, first: &mut impl FnMut(&'static str, &str) -> bool) {
+/// What the events of a report come to: those that were detected, else why none was.
+fn headline(report: &Report) -> (&'static str, String) {
+    let count = |wanted: fn(&EventReport) -> bool| report.events.iter().filter(|event| wanted(event)).count();
+    let events = |number: usize| if number == 1 { "1 event".to_owned() } else { format!("{number} events") };
+    match (count(|event| event.detected), count(|event| event.error.is_some()), count(|event| !event.undecided.is_empty())) {
+        (0, 0, undecided) => ("❔  ", format!("Could not decide {}", events(undecided))),
+        (0, failed, 0) => ("💥  ", format!("Failed to detect {}", events(failed))),
+        (0, failed, undecided) => ("💥  ", format!("Failed to detect {}, and could not decide {undecided},", events(failed))),
+        (detected, ..) => ("🔔  ", format!("Detected {}", events(detected))),
+    }
+}
+
+fn event_lines(text: &mut String, event: &EventReport, look: Look, cures: &Cures) {
     let sign = match (event.detected, event.undecided.is_empty()) {
         (true, _) => look.sign("⭐️ ", "* "),
         (false, false) => look.sign("❔ ", "? "),
         (false, true) => look.sign("💥 ", "! "),
     };
-    let _infallible = writeln!(text, "   {sign}{}", look.strong(event.name));
-    for unknown in &event.undecided {
-        let _infallible = writeln!(text, "      undecided: the change does not say `{}`", clean(&unknown.read));
-        if first(event.name, &unknown.read) {
-            let _infallible = writeln!(text, "         {}", look.dim(&clean(&unknown.cure)));
-        }
-    }
+    let _infallible = writeln!(text, "   {sign}{}", look.strong(&clean(event.name)));
+    undecided_lines(text, event.name, &event.undecided, look, cures);
     if let Some(error) = &event.error {
-        let _infallible = writeln!(text, "      {}", look.bad(&clean(error)));
+        let _infallible = writeln!(text, "      {}", look.bad(&shortened(error, MAX_ERROR)));
     }
     for job in &event.jobs {
         let _infallible = writeln!(text, "      {}", job_line(job, look));
+    }
+}
+
+/// What the change does not say, and what would have made it say so: once for all that has the same cure, once for each event.
+pub(crate) fn undecided_lines(text: &mut String, event: &'static str, unknowns: &[Unknown], look: Look, cures: &Cures) {
+    let mut groups: Vec<(String, Vec<&Unknown>)> = Vec::new();
+    for unknown in unknowns {
+        let cure = without_path(unknown);
+        match groups.iter_mut().find(|(known, _)| *known == cure) {
+            Some((_, group)) => group.push(unknown),
+            None => groups.push((cure, vec![unknown])),
+        }
+    }
+    for (_, group) in groups {
+        let reads: Vec<String> = group.iter().map(|unknown| format!("`{}`", clean(&unknown.read))).collect();
+        let _infallible = writeln!(text, "      undecided: the change does not say {}", reads.join(", "));
+        if cures.are_new(event, &group) {
+            // Why it does not say, then what to do.
+            for part in group.iter().take(1).flat_map(|unknown| unknown.cure.splitn(2, "; ")) {
+                let _infallible = writeln!(text, "         {}", look.dim(&clean(part)));
+            }
+        }
+    }
+}
+
+/// The cure with the path that was asked for taken out, so that equal cures are equal.
+fn without_path(unknown: &Unknown) -> String {
+    match unknown.read.split('"').nth(1) {
+        Some(path) => unknown.cure.replace(&format!("`{path}`"), "``"),
+        None => unknown.cure.clone(),
     }
 }
 
@@ -202,37 +229,34 @@ fn job_line(job: &JobReport, look: Look) -> String {
     if job.completed() {
         let sign = look.sign("✅ ", "ok      ");
         let words = job_words(job);
-        // On a terminal the sign takes two columns and a space; the indent is six.
-        let indent = 6 + if look == Look::Fancy { 3 } else { sign.len() };
-        let gap = WIDTH.saturating_sub(indent + words.chars().count() + 8).max(1);
+        // Six columns of indent, eight of duration.
+        let gap = WIDTH.saturating_sub(6 + sign.width() + words.width() + 8).max(1);
         format!("{sign}{words}{:gap$}{}", "", look.dim(&format!("{:>6.2} s", job.duration.as_secs_f64())))
     } else {
         let attempts = match job.attempts_allowed {
             0 | 1 => String::new(),
             allowed => format!("attempt {} of {allowed}: ", job.attempts),
         };
-        let error = clean(job.error.as_deref().unwrap_or("it did not succeed"));
+        let error = shortened(job.error.as_deref().unwrap_or("it did not succeed"), MAX_ERROR);
         format!("{}{}  {}", look.sign("❌ ", "failed  "), look.strong(&clean(&job.name)), look.bad(&format!("{attempts}{error}")))
     }
 }
 
 /// What a job that succeeded says: its text, else its name with the value it returned.
 fn job_words(job: &JobReport) -> String {
-    let name = clean(&job.name);
     match &job.result {
-        Some(serde_json::Value::String(text)) if !text.is_empty() => clean(text),
-        None | Some(serde_json::Value::Null | serde_json::Value::String(_)) => name,
-        Some(value) => {
-            let json = value.to_string();
-            let shown: String = json.chars().take(MAX_RESULT).collect();
-            format!("{name}  {}{}", clean(&shown), if shown.len() < json.len() { "…" } else { "" })
-        }
+        Some(serde_json::Value::String(text)) if !text.is_empty() => shortened(text, MAX_RESULT).into_owned(),
+        None | Some(serde_json::Value::Null | serde_json::Value::String(_)) => clean(&job.name).into_owned(),
+        Some(value) => format!("{}  {}", clean(&job.name), shortened(&value.to_string(), MAX_RESULT)),
     }
 }
 
-/// Text from outside, without the control characters that could rewrite a terminal.
-pub(crate) fn clean(text: &str) -> String {
-    text.chars().flat_map(|char| if char.is_control() { char.escape_default().collect::<Vec<_>>() } else { vec![char] }).collect()
+/// Text from outside in one line, of which at most `most` characters are shown.
+fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", clean(&text[..end])).into(),
+        None => clean(text),
+    }
 }
 
 impl Look {

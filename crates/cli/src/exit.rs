@@ -4,6 +4,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::terminal::{clean_lines, say, say_json};
+
 /// What the program's exit code says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -59,17 +61,12 @@ impl Failure {
 
     /// Says it on standard error, as JSON where the output is JSON.
     pub(crate) fn print(&self, json: bool) {
-        let line = if json {
-            serde_json::json!({ "error": { "code": self.exit as u8, "message": self.message, "hint": self.hint } }).to_string()
+        let message = self.message.trim_end();
+        if json {
+            say_json(&serde_json::json!({ "error": { "code": self.exit as u8, "message": message, "hint": self.hint } }));
         } else {
             let hint = self.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
-            format!("error: {}{hint}", self.message)
-        };
-        anstream::eprintln!("{line}");
+            say(&clean_lines(&format!("error: {message}{hint}")));
+        }
     }
-}
-
-/// Whether an error says that nobody reads the output any more; the program then ends quietly.
-pub(crate) fn is_broken_pipe(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::BrokenPipe
 }

@@ -30,7 +30,9 @@ mod tests {
     use super::select;
 
     fn names(only: &[&str], except: &[&str]) -> Result<Vec<&'static str>, String> {
-        let registry = Registry::try_new(["move.deleted", "move.pickup.successful", "order.created"].map(|name| Detector::new(name, |_| false)));
+        let registry = Registry::try_new(
+            ["move.deleted", "move.pickup.successful", "order.created"].map(|name| Detector::new(name, |_| false)),
+        );
         let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect::<Vec<_>>();
         select(registry.unwrap(), &owned(only), &owned(except))
             .map(|registry| registry.detectors().iter().map(Detector::name).collect())

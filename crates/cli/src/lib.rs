@@ -22,5 +22,7 @@ mod logging;
 mod receiver;
 mod settings;
 mod signals;
+mod terminal;
+mod usage;
 
 pub use app::{App, main};

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 use crate::exit::{Exit, Failure};
+use crate::terminal::Log;
 
 /// Logs to standard error by `filter`.
 ///
@@ -12,12 +13,13 @@ use crate::exit::{Exit, Failure};
 pub(crate) fn start(filter: Option<&str>, json: bool) -> Result<(), Failure> {
     let default = if json { "warn" } else { "warn,event_detector::undecided=off" };
     let text = filter.unwrap_or(default);
-    let filter = EnvFilter::builder()
-        .parse(text)
-        .map_err(|error| Failure::new(Exit::Usage, format!("`{text}` is not a log filter: {error}")).with_hint("write a level such as `info`"))?;
+    let filter = EnvFilter::builder().parse(text).map_err(|error| {
+        Failure::new(Exit::Usage, format!("`{text}` is not a log filter: {error}"))
+            .with_hint("write a level (off, error, warn, info, debug, trace), or one for each target, such as `warn,jobs=debug`")
+    })?;
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    // A user's program may have installed its own before; then that one is used.
-    let _installed = subscriber.try_init();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log).with_ansi(colours);
+    // That nobody reads the log is no reason to end the program. A user's program may have installed its own; then that is used.
+    let _installed = subscriber.log_internal_errors(false).try_init();
     Ok(())
 }

@@ -29,7 +29,8 @@ impl Receiver {
         server.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(accept)));
+                connections
+                    .spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(accept)));
                 while connections.try_join_next().is_some() {}
             }
         });

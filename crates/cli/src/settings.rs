@@ -1,5 +1,6 @@
 //! What did the config file say, and what holds in the end?
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,11 +9,14 @@ use event_detector_runtime::Config;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::args::{Options, duration};
+use crate::args::{Limits, Options, duration};
 use crate::exit::{Exit, Failure};
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "detector.toml";
+
+/// The keys of the config file whose values are no secrets.
+const KEYS: [&str; 8] = ["only", "except", "log", "job_timeout", "job_retries", "in_flight", "change_deadline", "drain"];
 
 /// What holds after flags, environment, file and defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) log: Option<String>,
     pub(crate) context: Map<String, Value>,
     pub(crate) config: Config,
+    /// The config file that was read.
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// The config file.
@@ -49,37 +55,46 @@ fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Du
         Text(String),
         Whole(i64),
         Fraction(f64),
+        Other(serde::de::IgnoredAny),
     }
     let text = match Written::deserialize(deserializer)? {
         Written::Text(text) => text,
         Written::Whole(number) => number.to_string(),
         Written::Fraction(number) => number.to_string(),
+        Written::Other(_) => String::new(),
     };
     duration(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
 impl Settings {
     /// Reads the config file, if there is one, and puts flags and environment over it.
-    pub(crate) fn load(options: &Options) -> Result<Self, Failure> {
+    pub(crate) fn load(options: &Options, limits: &Limits) -> Result<Self, Failure> {
         let named = options.config.clone();
         let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
         let file = match std::fs::read_to_string(&path) {
             Ok(text) => parse(&path, &text)?,
-            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => File::default(),
+            Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
+                return Self::merge(options, limits, File::default());
+            }
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(Failure::new(Exit::Config, format!("the config file `{}` is not UTF-8 text", path.display())));
+            }
             Err(error) => return Err(Failure::input(format!("the config file `{}` cannot be read", path.display()), &error)),
         };
-        Self::merge(options, file).map_err(|failure| failure.with_hint(format!("it is set in `{}`", path.display())))
+        let settings = Self::merge(options, limits, file)
+            .map_err(|failure| failure.with_hint(format!("it is set in `{}`", path.display())))?;
+        Ok(Self { file: Some(path), ..settings })
     }
 
-    fn merge(options: &Options, file: File) -> Result<Self, Failure> {
+    fn merge(options: &Options, limits: &Limits, file: File) -> Result<Self, Failure> {
         let defaults = Config::default();
-        let in_flight = options.in_flight.or(file.in_flight).map_or(Ok(defaults.in_flight), usize::try_from);
+        let in_flight = limits.in_flight.or(file.in_flight).map_or(Ok(defaults.in_flight), usize::try_from);
         let config = Config {
-            job_timeout: options.job_timeout.or(file.job_timeout).unwrap_or(defaults.job_timeout),
-            job_retries: options.job_retries.or(file.job_retries).unwrap_or(defaults.job_retries),
+            job_timeout: limits.job_timeout.or(file.job_timeout).unwrap_or(defaults.job_timeout),
+            job_retries: limits.job_retries.or(file.job_retries).unwrap_or(defaults.job_retries),
             in_flight: in_flight.unwrap_or(usize::MAX),
-            change_deadline: options.change_deadline.or(file.change_deadline),
-            drain: options.drain.or(file.drain).unwrap_or(defaults.drain),
+            change_deadline: limits.change_deadline.or(file.change_deadline),
+            drain: limits.drain.or(file.drain).unwrap_or(defaults.drain),
             ..defaults
         };
         if !(1..=10_000).contains(&config.in_flight) {
@@ -88,23 +103,85 @@ impl Settings {
         let mut context = file.context;
         context.extend(options.context.iter().cloned());
         Ok(Self {
-            only: options.only.clone().or(file.only).unwrap_or_default(),
-            except: options.except.clone().or(file.except).unwrap_or_default(),
-            log: options.log.clone().or(file.log),
+            only: globs(options.only.as_deref(), file.only.as_deref()),
+            except: globs(options.except.as_deref(), file.except.as_deref()),
+            log: options.log.clone().filter(|log| !log.is_empty()).or(file.log),
             context,
             config,
+            file: None,
         })
     }
 }
 
+/// The globs of a flag or variable, else those of the file. One that is set to nothing is not set.
+fn globs(over: Option<&[String]>, under: Option<&[String]>) -> Vec<String> {
+    let named = |globs: Option<&[String]>| {
+        let trimmed = globs.unwrap_or_default().iter().map(|glob| glob.trim().to_owned());
+        trimmed.filter(|glob| !glob.is_empty()).collect::<Vec<_>>()
+    };
+    let over = named(over);
+    if over.is_empty() { named(under) } else { over }
+}
+
 fn parse(path: &Path, text: &str) -> Result<File, Failure> {
     toml::from_str(text).map_err(|error| {
-        let failure = Failure::new(Exit::Config, format!("the config file `{}` is wrong: {error}", path.display()));
+        let place = error.span().map(|span| Place::of(text, span.start));
+        let place_name = place.as_ref().map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
+        let shown = place.map(|place| format!("\n{}", place.shown)).unwrap_or_default();
+        let failure = Failure::new(Exit::Config, format!("{}{place_name}: {}{shown}", path.display(), message(error.message())));
         match unknown_key_hint(error.message()) {
             Some(hint) => failure.with_hint(hint),
             None => failure,
         }
     })
+}
+
+/// The words of an error without the text that was written where something else is expected; it may be secret.
+fn message(message: &str) -> String {
+    match (message.find("string \""), message.rfind("\", expected ")) {
+        (Some(start), Some(end)) if start < end => format!("{}string{}", &message[..start], &message[end + 1..]),
+        _ => message.trim_end().to_owned(),
+    }
+}
+
+/// Whether `text` is a config file.
+#[cfg(test)]
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    parse(Path::new(DEFAULT_FILE), text).map(|_| ()).map_err(|failure| failure.message)
+}
+
+/// Where in a config file something is wrong.
+struct Place {
+    line: usize,
+    column: usize,
+    /// The line, with a caret under the place.
+    shown: String,
+}
+
+impl Place {
+    fn of(text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = before.matches('\n').count() + 1;
+        let column = before[start..].chars().count();
+        let content = text[start..].lines().next().unwrap_or_default();
+        let (content, under) = shown(content, column);
+        let margin = line.to_string();
+        let shown = format!("  {margin} | {content}\n  {:width$} | {:under$}^", "", "", width = margin.len());
+        Self { line, column: column + 1, shown }
+    }
+}
+
+/// The line as it may be shown, and the column to point at: whatever stands behind a key that is none of ours may be secret.
+fn shown(line: &str, column: usize) -> (String, usize) {
+    let key = line.split('=').next().unwrap_or_default();
+    let is_ours = KEYS.contains(&key.trim()) || key.trim_start().starts_with('[') || key.trim_start().starts_with('#');
+    if is_ours {
+        return (line.to_owned(), column);
+    }
+    let hidden = if key.len() == line.len() { "…".to_owned() } else { format!("{key}= …") };
+    let under = if column <= key.trim_end().chars().count() { column } else { hidden.chars().count() - 1 };
+    (hidden, under)
 }
 
 /// The nearest known key, from serde's words about an unknown one: the first name in backticks is it, the others are known.
@@ -120,36 +197,67 @@ mod tests {
     use std::time::Duration;
 
     use super::{Settings, parse};
-    use crate::args::Options;
+    use crate::args::{Limits, Options};
 
     fn error(text: &str) -> String {
         let failure = parse(Path::new("detector.toml"), text).err().unwrap();
-        format!("{} {}", failure.message, failure.hint.unwrap_or_default())
+        failure.hint.map_or_else(|| failure.message.clone(), |hint| format!("{}\nhint: {hint}", failure.message))
     }
 
     #[test]
     fn an_unknown_key_is_refused_with_its_place_and_the_nearest_name() {
-        let error = error("only = [\"move.*\"]\njob_timeut = \"5s\"\n");
-
-        assert!(error.contains("line 2") && error.contains("`job_timeut`") && error.contains("did you mean `job_timeout`?"), "{error}");
+        insta::assert_snapshot!(error("only = [\"move.*\"]\njob_timeut = \"5s\"\n"), @r"
+        detector.toml:2:1: unknown field `job_timeut`, expected one of `only`, `except`, `log`, `job_timeout`, `job_retries`, `in_flight`, `change_deadline`, `drain`, `context`
+          2 | job_timeut = …
+            | ^
+        hint: did you mean `job_timeout`?
+        ");
     }
 
     #[test]
     fn a_duration_without_unit_says_how_to_write_it() {
-        assert!(error("drain = 5").contains("write `5s`"), "{}", error("drain = 5"));
+        insta::assert_snapshot!(error("\n\ndrain = 5"), @r"
+        detector.toml:3:9: a duration needs its unit: write `5s` or `5ms`
+          3 | drain = 5
+            |         ^
+        ");
         assert!(error("drain = \"soon\"").contains("`30s`"), "{}", error("drain = \"soon\""));
+        assert!(error("drain = true").contains("`30s`"), "{}", error("drain = true"));
+    }
+
+    #[test]
+    fn a_syntax_error_is_shown_with_a_caret() {
+        insta::assert_snapshot!(error("in_flight = 5\nlog = \"warn\n"), @r#"
+        detector.toml:2:12: invalid basic string, expected `"`
+          2 | log = "warn
+            |            ^
+        "#);
+    }
+
+    #[test]
+    fn a_value_that_may_be_secret_is_not_shown() {
+        for text in [
+            "[context]\nwebhook_url = \"https://S3CR3T",
+            "webhok_url = \"S3CR3T\"",
+            "[context]\nurl = S3CR3T",
+            "[context]\nmore = \"\"\"\nS3CR3T\n",
+            "[context]\na = { S3CR3T }\n",
+            "context = \"S3CR3T\"",
+            "context = [\"S3CR3T\"]",
+        ] {
+            assert!(!error(text).contains("S3CR3T"), "{}", error(text));
+        }
     }
 
     #[test]
     fn flags_are_over_the_file_and_the_file_is_over_the_defaults() {
-        let file = parse(Path::new("f"), "job_timeout = \"5s\"\ndrain = \"1m\"\nonly = [\"a\"]\n[context]\nflag = true\nurl = \"x\"").unwrap();
-        let options = Options {
-            job_timeout: Some(Duration::from_secs(7)),
-            context: vec![("url".to_owned(), "y".into())],
-            ..Options::default()
-        };
+        let file =
+            parse(Path::new("f"), "job_timeout = \"5s\"\ndrain = \"1m\"\nonly = [\"a\"]\n[context]\nflag = true\nurl = \"x\"")
+                .unwrap();
+        let options = Options { context: vec![("url".to_owned(), "y".into())], ..Options::default() };
+        let limits = Limits { job_timeout: Some(Duration::from_secs(7)), ..Limits::default() };
 
-        let settings = Settings::merge(&options, file).unwrap();
+        let settings = Settings::merge(&options, &limits, file).unwrap();
 
         assert_eq!(settings.config.job_timeout, Duration::from_secs(7));
         assert_eq!(settings.config.drain, Duration::from_secs(60));
@@ -159,9 +267,27 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_out_of_range_is_refused() {
-        let file = parse(Path::new("f"), "in_flight = 0").unwrap();
+    fn what_is_set_to_nothing_is_not_set() {
+        let options =
+            Options { only: Some(vec![String::new(), " a ".to_owned()]), log: Some(String::new()), ..Options::default() };
 
-        assert!(Settings::merge(&Options::default(), file).err().unwrap().message.contains("expected 1 to 10000"));
+        let settings = Settings::merge(&options, &Limits::default(), super::File::default()).unwrap();
+
+        assert_eq!((settings.only, settings.log), (vec!["a".to_owned()], None));
+    }
+
+    #[test]
+    fn a_bound_out_of_range_is_refused() {
+        for number in [0, 10_001, u32::MAX] {
+            let file = parse(Path::new("f"), &format!("in_flight = {number}")).unwrap();
+
+            assert!(
+                Settings::merge(&Options::default(), &Limits::default(), file)
+                    .err()
+                    .unwrap()
+                    .message
+                    .contains("expected 1 to 10000")
+            );
+        }
     }
 }

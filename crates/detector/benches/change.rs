@@ -92,32 +92,28 @@ fn decode_and_read(criterion: &mut Criterion) {
     group.bench_function("event-detector, raw BSON", |bencher| {
         let run = |bytes| {
             let change = Change::from_bson(bytes).expect("it is a change event");
-            assert!(black_box(ours(&change)));
-            change
+            ours(&change)
         };
         bencher.iter_batched(|| bytes.clone(), run, BatchSize::SmallInput);
     });
     group.bench_function("event-detector, JSON", |bencher| {
         let run = |text: String| {
             let change = Change::from_json(text).expect("it is a payload");
-            assert!(black_box(ours(&change)));
-            change
+            ours(&change)
         };
         bencher.iter_batched(|| text.clone(), run, BatchSize::SmallInput);
     });
     group.bench_function("bson::Document", |bencher| {
         let run = |bytes: Vec<u8>| {
             let event = Document::from_reader(bytes.as_slice()).expect("it is BSON");
-            assert_eq!(black_box(by_hand_in_a_document(&event)), Some(true));
-            (event, bytes)
+            by_hand_in_a_document(&event)
         };
         bencher.iter_batched(|| bytes.clone(), run, BatchSize::SmallInput);
     });
     group.bench_function("serde_json::Value", |bencher| {
         let run = |text: String| {
             let payload: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
-            assert!(black_box(by_hand_in_a_value(&payload)));
-            (payload, text)
+            by_hand_in_a_value(&payload)
         };
         bencher.iter_batched(|| text.clone(), run, BatchSize::SmallInput);
     });

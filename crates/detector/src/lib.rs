@@ -24,6 +24,7 @@
 //! async fn rerun_ar(cx: JobContext, move_id: Option<i64>) -> anyhow::Result<String> {
 //!     Ok(format!("ran AR for move {move_id:?}, attempt {}", cx.attempt()))
 //! }
+//! # fn main() {}
 //! ```
 //!
 //! `detect` is pure, total and synchronous: no clock, no network, no log. `jobs` only makes the jobs; a runtime
@@ -49,7 +50,7 @@
 //!
 //! # Testing events
 //!
-//! [`assert_detects!`] and [`assert_ignores!`] ask one event about a change written down in a line with [`Change::update`] and
+//! [`assert_detects!`], [`assert_ignores!`] and [`assert_undecided!`] ask one event about a change written down in a line with [`Change::update`] and
 //! its siblings, or read with [`Change::from_json`] from a real payload.
 
 mod change;
@@ -92,7 +93,7 @@ pub use job::{Fatal, Job, JobDeclaration, JobOption, is_fatal};
 pub use panics::{Panic, catch_panic};
 pub use registry::{Place, Registry, RegistryError};
 pub use state::{MissingState, State, StateNeed};
-pub use testing::{assert_detects, assert_ignores};
+pub use testing::{assert_detects, assert_ignores, assert_undecided};
 pub use undecided::{Read, Unknown};
 pub use value::{Literal, Value};
 

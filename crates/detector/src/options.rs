@@ -5,6 +5,7 @@
 
 use std::any::type_name;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -19,7 +20,13 @@ pub trait ShownAsJson {
 
 impl<T: Serialize + ?Sized> ShownAsJson for &&Shown<'_, T> {
     fn shown(&self) -> serde_json::Value {
-        serde_json::to_value(self.0).unwrap_or_else(|_| type_name::<T>().into())
+        let json = serde_json::to_value(self.0).unwrap_or_else(|_| type_name::<T>().into());
+        if type_name::<T>() == type_name::<Duration>() {
+            // Serde writes a duration as two numbers; people read `3s`.
+            return serde_json::from_value::<Duration>(json)
+                .map_or_else(|_| type_name::<T>().into(), |duration| format!("{duration:?}").into());
+        }
+        json
     }
 }
 
@@ -59,6 +66,7 @@ mod tests {
     #[test]
     fn an_argument_is_shown_by_the_best_that_its_type_can_do() {
         assert_eq!((&&&Shown(&Some(5))).shown(), serde_json::json!(5));
+        assert_eq!((&&&Shown(&std::time::Duration::from_millis(1500))).shown(), "1.5s");
         assert_eq!((&&&Shown(&OnlyDebug)).shown(), "OnlyDebug");
         assert!((&&&Shown(&Opaque)).shown().as_str().unwrap().ends_with("Opaque"));
     }

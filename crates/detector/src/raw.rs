@@ -74,13 +74,10 @@ impl<'c> Raw<'c> {
                 Ok(json::members(text).find(|(name, _)| name.is(key)).map(|(_, text)| Self::Json { text, extended }))
             }
             Self::Json { text, extended } if text.starts_with('[') => {
-                let index = key.parse::<usize>().ok();
-                Ok(index.and_then(|index| json::elements(text).nth(index)).map(|text| Self::Json { text, extended }))
+                Ok(index(key).and_then(|index| json::elements(text).nth(index)).map(|text| Self::Json { text, extended }))
             }
             Self::Tree(serde_json::Value::Object(map)) => Ok(map.get(key).map(Self::Tree)),
-            Self::Tree(serde_json::Value::Array(items)) => {
-                Ok(key.parse::<usize>().ok().and_then(|at| items.get(at)).map(Self::Tree))
-            }
+            Self::Tree(serde_json::Value::Array(items)) => Ok(index(key).and_then(|at| items.get(at)).map(Self::Tree)),
             _ => Ok(None),
         }
     }
@@ -152,6 +149,12 @@ impl json::Key<'_> {
     pub(crate) fn is(&self, name: &str) -> bool {
         if self.escaped { json::unescape(self.text) == name } else { self.text == name }
     }
+}
+
+/// The index that a step of a path stands for, written as BSON writes the keys of an array.
+fn index(key: &str) -> Option<usize> {
+    let plain = key == "0" || !key.starts_with(['0', '+']);
+    key.parse().ok().filter(|_| plain)
 }
 
 fn bson_elements<'c, T>(
@@ -252,6 +255,14 @@ fn same(left: Raw<'_>, right: Raw<'_>, depth: usize) -> Result<bool, Malformed> 
     if depth > MAX_DEPTH {
         return Err(Malformed);
     }
+    if let (Raw::Bson { tag: tag::STRING, bytes: left }, Raw::Bson { tag: tag::STRING, bytes: right }) = (left, right)
+        && left.len().min(right.len()) > 4
+        && left.is_ascii()
+        && right.is_ascii()
+    {
+        // Two valid texts, and their bytes differ.
+        return Ok(false);
+    }
     match (left.kind()?, right.kind()?) {
         (Kind::Null, Kind::Null) => Ok(true),
         (Kind::Bool(left), Kind::Bool(right)) => Ok(left == right),
@@ -317,7 +328,7 @@ fn to_json(raw: Raw<'_>, depth: usize) -> Result<serde_json::Value, Malformed> {
         }
         Kind::ObjectId(id) => extended("$oid", &::bson::oid::ObjectId::from_bytes(id).to_hex()),
         Kind::Date(millis) => date(millis),
-        Kind::Object | Kind::Other => rare_bson(raw).ok_or(Malformed)?,
+        Kind::Object | Kind::Other => rare_bson(raw, depth)?,
     })
 }
 
@@ -335,14 +346,31 @@ fn extended(name: &str, text: &str) -> serde_json::Value {
     serde_json::Value::Object(std::iter::once((name.to_owned(), text.into())).collect())
 }
 
-/// A JSON number as `serde_json` holds it; one that it cannot hold stays as text.
+/// A JSON number as `serde_json` holds it, rounded to the nearest double where it is no integer (its own reader is a digit
+/// off at times); one beyond the range of a double stays as text.
 fn json_number(text: &str) -> serde_json::Value {
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+    if let Ok(int) = text.parse::<u64>() {
+        return int.into();
+    }
+    let double = text.parse().ok().and_then(serde_json::Number::from_f64);
+    double.map_or_else(|| text.into(), serde_json::Value::Number)
 }
 
 /// The extended JSON of a BSON type that needs no reading of its own here.
-fn rare_bson(raw: Raw<'_>) -> Option<serde_json::Value> {
-    let Raw::Bson { tag, bytes } = raw else { return None };
+fn rare_bson(raw: Raw<'_>, depth: usize) -> Result<serde_json::Value, Malformed> {
+    match raw {
+        Raw::Bson { tag: tag::CODE_WITH_SCOPE, bytes } => {
+            let (code, scope) = bson::code_with_scope(bytes).ok_or(Malformed)?;
+            let scope = to_json(Raw::Bson { tag: tag::DOCUMENT, bytes: scope }, depth + 1)?;
+            Ok(serde_json::json!({ "$code": code, "$scope": scope }))
+        }
+        Raw::Bson { tag, bytes } => flat_bson(tag, bytes).ok_or(Malformed),
+        Raw::Json { .. } | Raw::Tree(_) => Err(Malformed),
+    }
+}
+
+/// As [`rare_bson`], for types that hold no other values.
+fn flat_bson(tag: u8, bytes: &[u8]) -> Option<serde_json::Value> {
     let size = i32::try_from(bytes.len() + 8).ok()?;
     let mut document = size.to_le_bytes().to_vec();
     document.extend([tag, b'v', 0]);

@@ -69,4 +69,26 @@ macro_rules! __assert_ignores {
     }};
 }
 
-pub use crate::{__assert_detects as assert_detects, __assert_ignores as assert_ignores};
+/// Asserts that the change does not say whether the event happened.
+///
+/// ```no_run
+/// # use event_detector::{Change, assert_undecided};
+/// # use serde_json::json;
+/// assert_undecided!("move.pickup.successful", Change::update("moves").after(json!({ "status": "pickup successful" })));
+/// ```
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __assert_undecided {
+    ($event:expr, $change:expr $(,)?) => {{
+        let change: $crate::Change = $change.into();
+        let verdict = $crate::__private::verdict_of($event, &change);
+        assert!(
+            matches!(verdict, $crate::Verdict::Undecided(_)),
+            "`{}` is decided ({verdict:?}) in {}",
+            $event,
+            change.to_json().cloned().unwrap_or_default()
+        );
+    }};
+}
+
+pub use crate::{__assert_detects as assert_detects, __assert_ignores as assert_ignores, __assert_undecided as assert_undecided};

@@ -31,8 +31,19 @@ pub struct Read {
 struct Inquiry {
     /// The unknowns consulted, in order, each with the answer assumed for it.
     assumed: Vec<(Unknown, bool)>,
-    /// How many of the next consultations repeat `assumed`; the rest is new.
+    /// The unknowns read in a way that has more than two answers.
     unreadable: Vec<Unknown>,
+}
+
+impl Inquiry {
+    /// Adds the unknowns that were consulted to `met`, each once.
+    fn add_to(&self, met: &mut Vec<Unknown>) {
+        for unknown in self.assumed.iter().map(|(unknown, _)| unknown).chain(&self.unreadable) {
+            if !met.contains(unknown) {
+                met.push(unknown.clone());
+            }
+        }
+    }
 }
 
 thread_local! {
@@ -63,11 +74,7 @@ pub(crate) fn decide(mut ask: impl FnMut() -> bool) -> Decision {
     loop {
         let (unreadable, deepest, more) = INQUIRY.with_borrow_mut(|inquiry| {
             let inquiry = inquiry.get_or_insert_default();
-            for unknown in inquiry.assumed.iter().map(|(unknown, _)| unknown).chain(&inquiry.unreadable) {
-                if !met.contains(unknown) {
-                    met.push(unknown.clone());
-                }
-            }
+            inquiry.add_to(&mut met);
             let deepest = inquiry.assumed.len();
             // The next combination: the last "no" becomes "yes", and what was consulted after it is asked anew.
             while inquiry.assumed.last().is_some_and(|(_, answer)| *answer) {
@@ -83,13 +90,7 @@ pub(crate) fn decide(mut ask: impl FnMut() -> bool) -> Decision {
             return Decision::Decided(first);
         }
         if ask() != first {
-            INQUIRY.with_borrow(|inquiry| {
-                for (unknown, _) in inquiry.iter().flat_map(|inquiry| &inquiry.assumed) {
-                    if !met.contains(unknown) {
-                        met.push(unknown.clone());
-                    }
-                }
-            });
+            INQUIRY.with_borrow(|inquiry| inquiry.iter().for_each(|inquiry| inquiry.add_to(&mut met)));
             return Decision::Undecided(met);
         }
     }
@@ -224,6 +225,18 @@ mod tests {
         });
 
         assert_eq!(names(decision), ["after(\"a\").as_i64()"]);
+    }
+
+    #[test]
+    fn an_unknown_met_in_the_pass_that_differs_is_told_too() {
+        let decision = decide(|| {
+            ask("a") && {
+                unreadable(|| Unknown { read: "query".to_owned(), cure: String::new() });
+                true
+            }
+        });
+
+        assert_eq!(names(decision), ["a", "query"]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use serde_json::json;
 const JOBS: [&str; 5] = ["rerun_ar", "post_webhook", "publish_event_log", "notify_driver", "update_index"];
 const IN_FLIGHT: usize = 64;
 /// Changes are made before the clock runs; so many at a time bounds the memory.
-const CHUNK: usize = 8_192;
+const CHUNK: usize = 1_024;
 
 /// Pending once, and woken at once.
 async fn yield_once() {
@@ -47,6 +47,10 @@ async fn yielding(_cx: JobContext) -> anyhow::Result<u32> {
 
 fn ready_jobs(_change: &Change) -> Vec<Job> {
     JOBS.map(|name| Job::new(name, ready)).into()
+}
+
+fn no_jobs(_change: &Change) -> Vec<Job> {
+    Vec::new()
 }
 
 fn yielding_jobs(_change: &Change) -> Vec<Job> {
@@ -133,6 +137,10 @@ async fn spawned(yields: bool) {
 
 fn settle(criterion: &mut Criterion) {
     let tokio = tokio_runtime();
+    let bare = runtime(&tokio, no_jobs);
+    criterion.bench_function("settle/without jobs/pipelined", |bench| {
+        bench.iter_custom(|times| tokio.block_on(pipelined(&bare, usize::try_from(times).expect("a count of iterations"))));
+    });
     for (kind, jobs, yields) in [("ready", ready_jobs as fn(&Change) -> Vec<Job>, false), ("yielding", yielding_jobs, true)] {
         let runtime = runtime(&tokio, jobs);
         let mut group = criterion.benchmark_group(format!("settle/{kind}"));

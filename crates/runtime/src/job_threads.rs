@@ -2,19 +2,14 @@
 //!
 //! Jobs are polled on threads of their own, never on those of the caller's tokio runtime: timers, sources and reports go on
 //! whatever a job does. The threads are as many as the cores; when all of them are stuck in one poll while work waits,
-//! another is added. Each thread is inside the tokio runtime's context, so jobs use tokio's I/O and timers as usual.
+//! others are added. Each thread is inside the tokio runtime's context, so jobs use tokio's I/O and timers as usual.
 
-use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
-use std::thread::{self, Thread};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use async_task::{Runnable, Task};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use event_detector::{Panic, catch_panic};
+use event_detector::catch_panic;
 use tokio::runtime::Handle;
 
 /// How often the watcher looks for stuck threads while work waits.
@@ -26,155 +21,172 @@ const KEEP: Duration = Duration::from_secs(10);
 /// The most threads there will be; the same as tokio's limit for blocking work.
 const MAX_THREADS: usize = 512;
 
-/// The threads that jobs run on. They end when this is dropped and their last job has returned.
-#[derive(Debug)]
-pub(crate) struct JobThreads {
-    shared: Arc<Shared>,
-    queue: Sender<Runnable>,
+/// Something a job thread does in one go.
+pub(crate) trait Work: Send + Sync {
+    fn run(self: Arc<Self>);
 }
 
-#[derive(Debug)]
-struct Shared {
-    waiting: Receiver<Runnable>,
+/// The threads that jobs run on. They end when this is dropped and the work they are in has returned.
+pub(crate) struct JobThreads {
+    queue: Arc<Queue>,
+}
+
+/// What waits for a thread, first come, first served.
+pub(crate) struct Queue {
+    line: Mutex<Line>,
+    /// For threads: there is work, or the end has come.
+    work_waits: Condvar,
+    /// For the watcher: there is something to watch, or the end has come.
+    watch: Condvar,
     tokio: Handle,
     base: usize,
-    workers: Mutex<Workers>,
-    /// Whether the watcher is awake.
-    watched: AtomicBool,
-    watcher: Mutex<Option<Thread>>,
 }
 
-#[derive(Debug, Default)]
-struct Workers {
-    /// Per thread the number of polls begun and ended: odd while it polls.
-    turns: BTreeMap<u64, Arc<AtomicU64>>,
-    next: u64,
-}
-
-/// One started attempt. Dropping it cuts the attempt at its next await.
-#[derive(Debug)]
-pub(crate) struct Attempt<T> {
-    pub(crate) task: Task<T>,
-    polling: Arc<AtomicBool>,
-}
-
-impl<T> Attempt<T> {
-    /// Whether the attempt is in the middle of a poll, and so cannot be cut now.
-    pub(crate) fn is_polling(&self) -> bool {
-        self.polling.load(Ordering::Acquire)
-    }
+#[derive(Default)]
+struct Line {
+    waiting: VecDeque<Arc<dyn Work>>,
+    /// Per thread how often it came here for work.
+    turns: BTreeMap<u64, u64>,
+    next_thread: u64,
+    idle: usize,
+    /// An idle thread was called and has not come yet; when it comes, it calls the next one if need be.
+    called: bool,
+    watched: bool,
+    closed: bool,
 }
 
 impl JobThreads {
     /// Threads inside the context of `tokio`, which must outlive the jobs.
     pub(crate) fn new(tokio: Handle) -> Self {
-        let (queue, waiting) = crossbeam_channel::unbounded();
         let base = thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
-        let shared = Arc::new(Shared {
-            waiting,
-            tokio,
-            base,
-            workers: Mutex::default(),
-            watched: AtomicBool::new(false),
-            watcher: Mutex::default(),
-        });
+        let queue = Arc::new(Queue { line: Mutex::default(), work_waits: Condvar::new(), watch: Condvar::new(), tokio, base });
         for _ in 0..base {
-            add_worker(&shared);
+            add_thread(&queue);
         }
-        Self { shared, queue }
-    }
-
-    /// Starts `work` on one of the threads; a panic in it is its result.
-    pub(crate) fn start<M, F>(&self, make: M) -> Attempt<Result<F::Output, Panic>>
-    where
-        M: FnOnce() -> F + Send + 'static,
-        F: Future + Send + Unpin + 'static,
-        F::Output: Send + 'static,
-    {
-        let polling = Arc::new(AtomicBool::new(false));
-        let guarded = guard(make, Arc::clone(&polling));
-        let queue = self.queue.clone();
-        let shared = Arc::downgrade(&self.shared);
-        let schedule = move |runnable| {
-            // The receivers live as long as the shared part; a task woken after them is dropped, as after a shutdown.
-            let _closed = queue.send(runnable);
-            if let Some(shared) = shared.upgrade() {
-                wake_watcher(&shared);
-            }
-        };
-        let (runnable, task) = async_task::spawn(guarded, schedule);
-        runnable.schedule();
-        Attempt { task, polling }
-    }
-}
-
-async fn guard<M, F>(make: M, polling: Arc<AtomicBool>) -> Result<F::Output, Panic>
-where
-    M: FnOnce() -> F,
-    F: Future + Unpin,
-{
-    let _polling = Polling::enter(&polling);
-    let mut work = catch_panic(make)?;
-    drop(_polling);
-    poll_fn(|cx| {
-        let _polling = Polling::enter(&polling);
-        match catch_panic(|| std::pin::Pin::new(&mut work).poll(cx)) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic)),
+        let watched = Arc::clone(&queue);
+        // Without the watcher, jobs that block every thread hold up the others until they return.
+        if let Err(error) = thread::Builder::new().name("detector-job-watcher".to_owned()).spawn(move || watched.keep_watch()) {
+            tracing::error!(%error, "the watcher of the job threads could not be started");
         }
-    })
-    .await
-}
+        Self { queue }
+    }
 
-/// Marks an attempt as being polled, for as long as this lives.
-struct Polling<'f>(&'f AtomicBool);
-
-impl<'f> Polling<'f> {
-    fn enter(flag: &'f AtomicBool) -> Self {
-        flag.store(true, Ordering::Release);
-        Self(flag)
+    pub(crate) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
     }
 }
 
-impl Drop for Polling<'_> {
+impl Drop for JobThreads {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        lock(&self.queue.line).closed = true;
+        self.queue.work_waits.notify_all();
+        self.queue.watch.notify_all();
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+impl Queue {
+    /// Puts `work` at the end.
+    pub(crate) fn push(&self, work: impl IntoIterator<Item = Arc<dyn Work>>) {
+        let mut line = lock(&self.line);
+        line.waiting.extend(work);
+        let wake_watcher = !std::mem::replace(&mut line.watched, true);
+        let call = line.calls();
+        drop(line);
+        if call {
+            self.work_waits.notify_one();
+        }
+        if wake_watcher {
+            self.watch.notify_one();
+        }
+    }
+
+    /// Waits for work for the thread `id`; `None` when the thread is to end.
+    fn take(&self, id: u64) -> Option<Arc<dyn Work>> {
+        let mut line = lock(&self.line);
+        if let Some(turn) = line.turns.get_mut(&id) {
+            *turn += 1;
+        }
+        let mut patient = true;
+        loop {
+            if let Some(work) = line.waiting.pop_front() {
+                let call = line.calls();
+                drop(line);
+                if call {
+                    self.work_waits.notify_one();
+                }
+                return Some(work);
+            }
+            if line.closed || (!patient && line.turns.len() > self.base) {
+                line.turns.remove(&id);
+                return None;
+            }
+            line.idle += 1;
+            let (woken, waited) = self.work_waits.wait_timeout(line, KEEP).unwrap_or_else(PoisonError::into_inner);
+            line = woken;
+            line.idle -= 1;
+            line.called = false;
+            patient = !waited.timed_out();
+        }
+    }
+
+    fn keep_watch(self: &Arc<Self>) {
+        let mut before = BTreeMap::new();
+        let mut calm = 0;
+        loop {
+            thread::sleep(TICK);
+            let mut line = lock(&self.line);
+            calm = if line.waiting.is_empty() { calm + 1 } else { 0 };
+            while calm > CALM_TICKS && !line.closed {
+                line.watched = false;
+                line = self.watch.wait(line).unwrap_or_else(PoisonError::into_inner);
+                calm = if line.watched { 0 } else { calm };
+            }
+            if line.closed {
+                return;
+            }
+            let missing = line.missing_threads(&before);
+            before.clone_from(&line.turns);
+            drop(line);
+            for _ in 0..missing {
+                add_thread(self);
+            }
+        }
+    }
+}
+
+impl Line {
+    /// Whether to call an idle thread now.
+    fn calls(&mut self) -> bool {
+        let call = !self.waiting.is_empty() && self.idle > 0 && !self.called;
+        self.called |= call;
+        call
+    }
+
+    /// How many threads to add: none unless work waits and every thread is where it was `before`, else up to twice as many.
+    fn missing_threads(&self, before: &BTreeMap<u64, u64>) -> usize {
+        let stuck = self.idle == 0 && self.turns == *before;
+        if !stuck || self.waiting.is_empty() {
+            return 0;
+        }
+        let missing = self.waiting.len().min(self.turns.len().max(1)).min(MAX_THREADS.saturating_sub(self.turns.len()));
+        tracing::debug!(threads = self.turns.len(), missing, "every job thread is blocked while jobs wait; adding some");
+        missing
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn add_worker(shared: &Arc<Shared>) {
-    let turn = Arc::new(AtomicU64::new(0));
-    let mut workers = lock(&shared.workers);
-    let id = workers.next;
-    let waiting = shared.waiting.clone();
-    let tokio = shared.tokio.clone();
-    let weak = Arc::downgrade(shared);
-    let own_turn = Arc::clone(&turn);
+fn add_thread(queue: &Arc<Queue>) {
+    let mut line = lock(&queue.line);
+    let id = line.next_thread;
+    let own = Arc::clone(queue);
     let body = move || {
-        let _context = tokio.enter();
-        loop {
-            match waiting.recv_timeout(KEEP) {
-                Ok(runnable) => {
-                    own_turn.fetch_add(1, Ordering::Relaxed);
-                    // What may still panic here is the drop of a job that was cut.
-                    let _panicked_on_drop = catch_panic(|| runnable.run());
-                    own_turn.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
-                    let Some(shared) = weak.upgrade() else { return };
-                    let mut workers = lock(&shared.workers);
-                    if workers.turns.len() > shared.base {
-                        workers.turns.remove(&id);
-                        return;
-                    }
-                }
-            }
+        let _context = own.tokio.enter();
+        while let Some(work) = own.take(id) {
+            // Work guards the users' code in it; this keeps the thread whatever else there may be.
+            let _panic = catch_panic(|| work.run());
         }
     };
     // Without another thread the jobs wait for the ones there are; the next look of the watcher tries again.
@@ -182,115 +194,6 @@ fn add_worker(shared: &Arc<Shared>) {
         tracing::error!(%error, "no thread for jobs could be started");
         return;
     }
-    workers.next += 1;
-    workers.turns.insert(id, turn);
-}
-
-fn wake_watcher(shared: &Arc<Shared>) {
-    if shared.watched.load(Ordering::Relaxed) || shared.watched.swap(true, Ordering::AcqRel) {
-        return;
-    }
-    let mut watcher = lock(&shared.watcher);
-    match &*watcher {
-        Some(watcher) => watcher.unpark(),
-        None => {
-            let weak = Arc::downgrade(shared);
-            let started = thread::Builder::new().name("detector-job-watcher".to_owned()).spawn(move || {
-                let mut seen = BTreeMap::new();
-                let mut calm = 0;
-                loop {
-                    thread::sleep(TICK);
-                    let Some(shared) = weak.upgrade() else { return };
-                    calm = if shared.waiting.is_empty() { calm + 1 } else { 0 };
-                    seen = look(&shared, &seen);
-                    if calm > CALM_TICKS {
-                        calm = 0;
-                        shared.watched.store(false, Ordering::Release);
-                        drop(shared);
-                        thread::park();
-                    }
-                }
-            });
-            match started {
-                Ok(handle) => *watcher = Some(handle.thread().clone()),
-                Err(error) => tracing::error!(%error, "the watcher of the job threads could not be started"),
-            }
-        }
-    }
-}
-
-/// Adds a thread when work waits and every thread has been in one poll since the last look; returns what it saw.
-fn look(shared: &Arc<Shared>, before: &BTreeMap<u64, u64>) -> BTreeMap<u64, u64> {
-    let now: BTreeMap<u64, u64> =
-        lock(&shared.workers).turns.iter().map(|(id, turn)| (*id, turn.load(Ordering::Relaxed))).collect();
-    let stuck = now.iter().all(|(id, turn)| turn % 2 == 1 && before.get(id) == Some(turn));
-    if stuck && !shared.waiting.is_empty() && now.len() < MAX_THREADS {
-        tracing::debug!(threads = now.len() + 1, "every job thread is blocked while jobs wait; adding one");
-        add_worker(shared);
-    }
-    now
-}
-
-impl Drop for JobThreads {
-    fn drop(&mut self) {
-        if let Some(watcher) = lock(&self.shared.watcher).take() {
-            watcher.unpark();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future;
-    use std::time::Duration;
-
-    use super::JobThreads;
-
-    fn tokio() -> tokio::runtime::Runtime {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-    }
-
-    #[test]
-    fn jobs_that_block_every_thread_do_not_hold_up_the_next() {
-        let tokio = tokio();
-        let threads = JobThreads::new(tokio.handle().clone());
-        let (release, blocked) = crossbeam_channel::bounded::<()>(0);
-
-        let blocking: Vec<_> = (0..threads.shared.base + 3)
-            .map(|_| {
-                let blocked = blocked.clone();
-                threads.start(move || Box::pin(async move { blocked.recv().is_err() }))
-            })
-            .collect();
-        let quick = threads.start(|| Box::pin(async { 5 }));
-
-        assert_eq!(tokio.block_on(quick.task), Ok(5));
-        assert!(blocking.iter().any(super::Attempt::is_polling));
-        drop(release);
-        for attempt in blocking {
-            assert_eq!(tokio.block_on(attempt.task), Ok(true));
-        }
-    }
-
-    #[test]
-    fn a_panic_is_the_result_of_its_job_alone() {
-        let tokio = tokio();
-        let threads = JobThreads::new(tokio.handle().clone());
-
-        let panicking = threads.start(|| Box::pin(async { panic!("out of luck") }));
-        let making = threads.start(|| -> future::Ready<()> { panic!("at once") });
-
-        assert_eq!(tokio.block_on::<_>(panicking.task).unwrap_err().message(), "out of luck");
-        assert_eq!(tokio.block_on(making.task).unwrap_err().message(), "at once");
-    }
-
-    #[test]
-    fn jobs_use_the_timers_of_the_callers_runtime() {
-        let tokio = tokio();
-        let threads = JobThreads::new(tokio.handle().clone());
-
-        let waiting = threads.start(|| Box::pin(async { tokio::time::sleep(Duration::from_millis(1)).await }));
-
-        assert_eq!(tokio.block_on(waiting.task), Ok(()));
-    }
+    line.next_thread += 1;
+    line.turns.insert(id, 0);
 }

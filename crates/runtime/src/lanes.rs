@@ -15,6 +15,8 @@ const LANES: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct Lanes {
     lanes: Vec<Arc<Mutex<()>>>,
+    /// One caller at a time waits for a place, so that nobody overtakes those who called before.
+    gate: Mutex<()>,
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
 }
@@ -44,6 +46,7 @@ impl Lanes {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             lanes: (0..LANES).map(|_| Arc::default()).collect(),
+            gate: Mutex::default(),
             admitted: Arc::new(Semaphore::new(config.admitted.max(1))),
             running: Arc::new(Semaphore::new(config.in_flight.max(1))),
         }
@@ -51,8 +54,9 @@ impl Lanes {
 
     /// Waits for a place, and takes the next turn in the lane `lane`.
     ///
-    /// Turns are in the order in which calls return, so whoever wants an order admits one change after the other.
+    /// Places and turns are in the order in which the futures were first polled. Dropping one gives up its place.
     pub(crate) async fn admit(&self, lane: Option<u64>) -> Ticket {
+        let _gate = self.gate.lock().await;
         let admitted = permit(&self.admitted).await.expect("the semaphore is never closed");
         let turn = match lane {
             None => Turn::Free,

@@ -5,7 +5,9 @@
 //!
 //! Nothing is kept: until there is a ledger, a restart loses the work in flight.
 
+mod attempt;
 mod config;
+mod guard;
 mod job_threads;
 mod lanes;
 mod plugin;

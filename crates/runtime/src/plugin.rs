@@ -2,13 +2,13 @@
 
 use std::any::type_name;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use event_detector::{Change, JobContext, Verdict};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 
+use crate::guard::Guarded;
 use crate::report::{JobReport, Report};
 
 /// What a hook answers; any error is logged and changes nothing.
@@ -101,7 +101,6 @@ pub trait Plugin: Send + Sync + 'static {
 
 /// A plugin of any type, its hooks boxed.
 trait AnyPlugin: Send + Sync {
-    fn name(&self) -> &str;
     fn change<'a>(&'a self, change: &'a mut Change) -> BoxFuture<'a, PluginResult>;
     fn call<'a>(&'a self, hook: Hook<'a>) -> BoxFuture<'a, PluginResult>;
 }
@@ -133,10 +132,6 @@ impl Hook<'_> {
 }
 
 impl<P: Plugin> AnyPlugin for P {
-    fn name(&self) -> &str {
-        Plugin::name(self)
-    }
-
     fn change<'a>(&'a self, change: &'a mut Change) -> BoxFuture<'a, PluginResult> {
         Plugin::change(self, change).boxed()
     }
@@ -157,36 +152,40 @@ impl<P: Plugin> AnyPlugin for P {
 /// The plugins of a runtime.
 #[derive(Default)]
 pub(crate) struct Plugins {
-    plugins: Vec<Box<dyn AnyPlugin>>,
+    /// Each with the name it gave when it was added.
+    plugins: Vec<(String, Box<dyn AnyPlugin>)>,
 }
 
 impl Plugins {
     pub(crate) fn add(&mut self, plugin: impl Plugin) {
-        self.plugins.push(Box::new(plugin));
+        self.plugins.push((plugin.name().to_owned(), Box::new(plugin)));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.plugins.is_empty()
     }
 
     /// Lets each plugin add to the change, in the order of registration.
     pub(crate) async fn change(&self, change: &mut Change, limit: Duration) {
-        for plugin in &self.plugins {
-            guarded(plugin.name(), "change", limit, || plugin.change(change)).await;
+        for (name, plugin) in &self.plugins {
+            guarded(name, "change", limit, || plugin.change(change)).await;
         }
     }
 
     /// Tells every plugin at the same time, and waits for all.
     pub(crate) async fn tell(&self, hook: Hook<'_>, limit: Duration) {
-        if !self.plugins.is_empty() {
-            join_all(self.plugins.iter().map(|plugin| guarded(plugin.name(), hook.name(), limit, || plugin.call(hook)))).await;
+        if !self.is_empty() {
+            join_all(self.plugins.iter().map(|(name, plugin)| guarded(name, hook.name(), limit, || plugin.call(hook)))).await;
         }
     }
 }
 
 /// Runs one hook; whatever it does, nothing but a log line comes of it.
 async fn guarded<'a>(plugin: &str, hook: &str, limit: Duration, call: impl FnOnce() -> BoxFuture<'a, PluginResult>) {
-    let called = async { call().await };
-    let error = match tokio::time::timeout(limit, AssertUnwindSafe(called).catch_unwind()).await {
+    let error = match tokio::time::timeout(limit, Guarded::run(call)).await {
         Ok(Ok(Ok(()))) => return,
         Ok(Ok(Err(error))) => error.to_string(),
-        Ok(Err(_panic)) => "it panicked".to_owned(),
+        Ok(Err(panic)) => panic.to_string(),
         Err(_elapsed) => format!("it took longer than {limit:?}"),
     };
     tracing::error!(plugin, hook, error, "a plugin failed; the change goes on without it");

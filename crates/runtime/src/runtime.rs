@@ -7,15 +7,18 @@ use event_detector::{Cancellation, Canceller, Change, Detector, Job, JobDeclarat
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::config::Config;
 use crate::job_threads::JobThreads;
 use crate::lanes::{Lanes, Ticket};
 use crate::plugin::{Hook, Plugin, Plugins, Problem};
 use crate::report::{EventReport, Report};
-use crate::supervise::{Placed, Supervisor};
+use crate::supervise::{Attempts, Placed, Supervisor, after};
 use crate::timer::Timer;
+
+/// Per event the unknowns that are warned of; a detector that reads columns by computed names has any number of them.
+const MAX_WARNINGS: usize = 50;
 
 /// One change in, every job settled. Cheap to clone; all clones are one runtime.
 #[derive(Clone)]
@@ -157,15 +160,18 @@ impl Runtime {
 
     /// Feeds a change to every detector, starts the jobs of those that matched together, and waits until all have settled.
     ///
-    /// Changes of one document are handled in the order of the calls, others side by side, up to
-    /// [`Config::in_flight`] at a time. No failure, panic or timeout of one event or job touches another, and none is lost: all
-    /// stand in the report. Dropping the future cuts the jobs that have not settled. A job must not handle a change of its own
-    /// document: it would wait for itself.
+    /// Changes of one document are handled in the order of the calls, or rather of the first polls of their futures, others side by
+    /// side, up to [`Config::in_flight`] at a time. No failure, panic or timeout of one event or job touches another, and none is
+    /// lost: all stand in the report. Dropping the future cuts the jobs that have not settled; one that blocks its thread goes on
+    /// until it returns. A job must not wait for another change of this runtime: it may wait for itself.
     pub async fn handle(&self, change: impl Into<Change>) -> Report {
         self.admit(change.into()).await.settle().await
     }
 
-    /// Waits for a place among the changes in flight; the order of the calls is the order of a document's changes.
+    /// Waits for a place among the changes in flight.
+    ///
+    /// The order in which the futures are first polled is the order of a document's changes; an [`Admitted`] that is dropped gives
+    /// up its turn.
     pub async fn admit(&self, change: Change) -> Admitted {
         let ticket = self.inner.lanes.admit(change.lane()).await;
         Admitted { runtime: self.clone(), change, ticket }
@@ -213,9 +219,13 @@ impl Inner {
         self.plugins.change(&mut change, self.config.plugin_timeout).await;
         let change = Arc::new(change);
         let span = tracing::info_span!("change", id = change.id(), collection = change.collection(), operation = %change.operation());
-        let report = self.run(start, change).instrument(span).await;
-        self.plugins.tell(Hook::Report(&report), self.config.plugin_timeout).await;
-        report
+        async {
+            let report = self.run(start, change).await;
+            self.plugins.tell(Hook::Report(&report), self.config.plugin_timeout).await;
+            report
+        }
+        .instrument(span)
+        .await
     }
 
     async fn run(&self, start: Instant, change: Arc<Change>) -> Report {
@@ -225,13 +235,13 @@ impl Inner {
         if !jobs.is_empty() {
             let supervisor = Supervisor {
                 config: &self.config,
-                threads: &self.threads,
                 plugins: &self.plugins,
                 state: &self.state,
                 cancellation: &self.cancellation,
                 change: &change,
                 timer: Timer::new(start),
-                deadline: self.config.change_deadline.map(|limit| start + limit),
+                deadline: self.config.change_deadline.map(|limit| after(start, limit)),
+                attempts: Attempts::new(self.threads.queue()),
             };
             for (event, job) in events_of_jobs.into_iter().zip(supervisor.settle_all(jobs).await) {
                 events[event].jobs.push(job);
@@ -246,15 +256,16 @@ impl Inner {
         for detector in self.registry.detectors() {
             let verdict = detector.evaluate(change);
             if verdict != Verdict::No {
-                let _span = tracing::info_span!("event", name = detector.name()).entered();
-                self.note(&mut detection, detector, change, verdict);
+                let span = tracing::info_span!("event", name = detector.name());
+                let _entered = span.enter();
+                self.note(&mut detection, detector, change, verdict, &span);
             }
         }
         detection
     }
 
     /// Notes an event that was detected, failed or is undecided, and the jobs it wants.
-    fn note(&self, detection: &mut Detection, detector: &Detector, change: &Change, verdict: Verdict) {
+    fn note(&self, detection: &mut Detection, detector: &Detector, change: &Change, verdict: Verdict, span: &Span) {
         let event = detector.name();
         let mut report = EventReport { name: event, detected: false, error: None, undecided: Vec::new(), jobs: Vec::new() };
         match &verdict {
@@ -273,7 +284,7 @@ impl Inner {
         }
         if report.detected {
             match detector.jobs(change) {
-                Ok(jobs) => detection.place(event, jobs),
+                Ok(jobs) => detection.place(event, jobs, span),
                 Err(panic) => {
                     tracing::error!(%panic, "the event's `jobs` failed; the event is detected, but none of its jobs runs");
                     report.error = Some(format!("`jobs` {panic}"));
@@ -290,7 +301,7 @@ impl Inner {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         let known = warned.entry(event).or_default();
         for unknown in unknowns {
-            if !known.contains(&unknown.read) {
+            if known.len() < MAX_WARNINGS && !known.contains(&unknown.read) {
                 known.push(unknown.read.clone());
                 tracing::warn!(target: "event_detector::undecided", event, read = unknown.read, cure = unknown.cure, "undecided");
             }
@@ -310,11 +321,11 @@ impl Inner {
 
 impl Detection {
     /// Takes the jobs of the event that is noted next.
-    fn place(&mut self, event: &'static str, jobs: Vec<Job>) {
+    fn place(&mut self, event: &'static str, jobs: Vec<Job>, span: &Span) {
         let first = self.jobs.len();
         for job in jobs {
             let nth = self.jobs[first..].iter().filter(|placed| placed.job.name() == job.name()).count();
-            self.jobs.push(Placed { job, event, nth: u32::try_from(nth).unwrap_or(u32::MAX) });
+            self.jobs.push(Placed { job, event, nth: u32::try_from(nth).unwrap_or(u32::MAX), span: span.clone() });
             self.events_of_jobs.push(self.events.len());
         }
     }

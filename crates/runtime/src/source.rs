@@ -1,17 +1,20 @@
 //! Where do changes come from, and how are they taken until somebody says stop?
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use event_detector::Change;
+use event_detector::{Change, catch_panic};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 
+use crate::guard::Guarded;
+use crate::job_threads::lock;
 use crate::plugin::Hook;
 use crate::report::{JobStatus, Report};
 use crate::runtime::Runtime;
@@ -28,7 +31,7 @@ pub trait Source: Send + 'static {
     ///
     /// # Errors
     ///
-    /// What keeps the source from going on; the other sources go on.
+    /// What keeps the source from going on; the other sources go on. [`Stopping`], passed on from the intake, is a stop, not a failure.
     fn run(self, intake: Intake) -> impl Future<Output = Result<SourceEnd, SourceError>> + Send;
 }
 
@@ -98,15 +101,17 @@ pub struct Intake {
 
 /// What the intakes of a run share.
 struct Work {
-    tasks: Mutex<JoinSet<()>>,
-    summary: Mutex<Summary>,
+    /// The changes in flight; `None` once the run is over, so that a forgotten intake hands over nothing that nobody waits for.
+    tasks: Mutex<Option<JoinSet<()>>>,
+    summary: Arc<Mutex<Summary>>,
     on_reject: Box<dyn Fn(&Rejected) + Send + Sync>,
 }
 
 impl Intake {
     /// Takes a change: waits for a place, and returns while it is handled.
     ///
-    /// The order of the calls is the order in which the changes of one document are handled.
+    /// The order of the calls is the order in which the changes of one document are handled. A call whose future is dropped
+    /// before it returned has not taken the change.
     ///
     /// # Errors
     ///
@@ -118,13 +123,16 @@ impl Intake {
             () = self.stopping() => return Err(Stopping),
             admitted = self.runtime.admit(change) => admitted,
         };
-        let work = Arc::clone(&self.work);
         let mut tasks = lock(&self.work.tasks);
+        let tasks = tasks.as_mut().ok_or(Stopping)?;
+        let summary = Arc::clone(&self.work.summary);
         tasks.spawn(async move {
             let report = admitted.settle().await;
-            lock(&work.summary).add(&report);
+            lock(&summary).add(&report);
         });
-        while tasks.try_join_next().is_some() {}
+        while let Some(ended) = tasks.try_join_next() {
+            note(ended);
+        }
         Ok(())
     }
 
@@ -132,7 +140,9 @@ impl Intake {
     pub fn reject(&self, place: impl Into<String>, error: impl fmt::Display) {
         let rejected = Rejected { source: self.source.to_string(), place: place.into(), error: error.to_string() };
         lock(&self.work.summary).rejected += 1;
-        (self.work.on_reject)(&rejected);
+        if let Err(panic) = catch_panic(|| (self.work.on_reject)(&rejected)) {
+            tracing::error!(%panic, "what was rejected could not be shown");
+        }
     }
 
     /// Whether the intake takes no more changes.
@@ -196,11 +206,14 @@ impl Runtime {
     /// Takes the changes of all `sources` until they end or `stop` comes, and handles every change taken to its end.
     ///
     /// After `stop` no change is taken; those in flight have [`Config::drain`](crate::Config::drain) to settle, then what is left of
-    /// them is cut. In the end the plugins are flushed and shut down. `on_reject` is told of what is not a change.
+    /// them is cut, and this runtime starts no job any more. In the end the plugins are flushed and shut down. `on_reject` is told
+    /// of what is not a change. Dropping the future cuts the sources and the changes in flight.
     pub async fn run(&self, sources: Sources, stop: impl Future<Output = ()>, on_reject: impl Fn(&Rejected) + Send + Sync + 'static) -> Summary {
         let (stopper, stopping) = watch::channel(false);
-        let work = Arc::new(Work { tasks: Mutex::default(), summary: Mutex::default(), on_reject: Box::new(on_reject) });
+        let tasks = Mutex::new(Some(JoinSet::new()));
+        let work = Arc::new(Work { tasks, summary: Arc::default(), on_reject: Box::new(on_reject) });
         let mut running = JoinSet::new();
+        let mut names = HashMap::new();
         for (name, start) in sources.sources {
             let intake = Intake {
                 runtime: self.clone(),
@@ -208,29 +221,26 @@ impl Runtime {
                 stopping: stopping.clone(),
                 work: Arc::clone(&work),
             };
-            running.spawn(async move { (name, std::panic::AssertUnwindSafe(start(intake)).catch_unwind().await) });
+            let task = running.spawn(Guarded::run(move || start(intake)));
+            names.insert(task.id(), name);
         }
-        let all = async {
-            while let Some(ended) = running.join_next().await {
+        let names = Mutex::new(names);
+        let mut all = Box::pin(async {
+            while let Some(ended) = running.join_next_with_id().await {
                 // A source's panic is caught inside its task, and nobody aborts it.
-                let Ok((name, ended)) = ended else { continue };
+                let Ok((id, ended)) = ended else { continue };
+                let name = lock(&names).remove(&id).unwrap_or_default();
                 let mut summary = lock(&work.summary);
                 match ended {
                     Ok(Ok(SourceEnd::Exhausted)) => {}
                     Ok(Ok(SourceEnd::Stopped { left })) => summary.left.push((name, left)),
+                    Ok(Err(error)) if error.is::<Stopping>() => summary.left.push((name, "what it had not yet handed over".to_owned())),
                     Ok(Err(error)) => summary.source_errors.push((name, error.to_string())),
-                    Err(_panic) => summary.source_errors.push((name, "it panicked".to_owned())),
+                    Err(panic) => summary.source_errors.push((name, format!("it {panic}"))),
                 }
             }
-            loop {
-                let mut tasks = std::mem::take(&mut *lock(&work.tasks));
-                if tasks.is_empty() {
-                    break;
-                }
-                while tasks.join_next().await.is_some() {}
-            }
-        };
-        let mut all = std::pin::pin!(all);
+            work.settle().await;
+        });
         let stopped = tokio::select! {
             biased;
             () = &mut all => false,
@@ -241,6 +251,13 @@ impl Runtime {
             stopper.send_replace(true);
             self.drain(&mut all).await;
         }
+        // What has not ended by now is cut.
+        drop(all);
+        drop(running);
+        drop(lock(&work.tasks).take());
+        for name in lock(&names).drain().map(|(_, name)| name) {
+            lock(&work.summary).source_errors.push((name, "it did not stop in time".to_owned()));
+        }
         let limit = self.inner.config.plugin_timeout;
         self.inner.plugins.tell(Hook::Flush, limit).await;
         self.inner.plugins.tell(Hook::Shutdown, limit).await;
@@ -250,16 +267,39 @@ impl Runtime {
     /// Waits for `all`, cuts the jobs that have not settled by the end of the drain, and gives a cut one moment more to be reported.
     async fn drain(&self, all: &mut (impl Future<Output = ()> + Unpin)) {
         const MOMENT: Duration = Duration::from_secs(1);
-        let end = Instant::now() + self.inner.config.drain;
-        if timeout_at(end, &mut *all).await.is_err() {
+        if timeout(self.inner.config.drain, &mut *all).await.is_err() {
             self.cancel();
-            if timeout_at(end + MOMENT, all).await.is_err() {
-                tracing::error!("a source or plugin did not end; it is left behind");
+            if timeout(MOMENT, all).await.is_err() {
+                tracing::error!(changes = self.admitted(), "a source, detector or plugin did not end; it is left behind");
             }
         }
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Work {
+    /// Waits for the changes in flight, and then takes no more.
+    async fn settle(&self) {
+        loop {
+            let mut tasks = {
+                let mut slot = lock(&self.tasks);
+                match slot.take() {
+                    Some(tasks) if !tasks.is_empty() => {
+                        *slot = Some(JoinSet::new());
+                        tasks
+                    }
+                    _ => return,
+                }
+            };
+            while let Some(ended) = tasks.join_next().await {
+                note(ended);
+            }
+        }
+    }
+}
+
+/// Nothing of users runs unguarded in the task of a change, so this is a defect of ours, and must not pass in silence.
+fn note(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a change was not handled to its end");
+    }
 }

@@ -42,13 +42,23 @@ impl Timer {
         self.start + Duration::from_nanos(self.now.load(Ordering::Relaxed))
     }
 
+    /// Asks the clock again, for the rest of the current look.
+    pub(crate) fn look(&self) {
+        self.now.store(self.nanos(Instant::now()), Ordering::Relaxed);
+    }
+
+    /// Whether the change's cancellation has come.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
     /// Waits for `work`, until `deadline` or the cancellation of the change.
     pub(crate) async fn wait<F: Future + Unpin>(&self, deadline: Instant, work: &mut F) -> Waited<F::Output> {
         poll_fn(|cx| {
             if let Poll::Ready(output) = Pin::new(&mut *work).poll(cx) {
                 return Poll::Ready(Waited::Done(output));
             }
-            if self.cancelled.load(Ordering::Relaxed) {
+            if self.is_cancelled() {
                 return Poll::Ready(Waited::Cancelled);
             }
             let at = self.nanos(deadline);
@@ -68,14 +78,17 @@ impl Timer {
     /// Polls all `waits` together until each is done, waking them at the times they noted.
     ///
     /// The results are in the order of the waits. When `cancellation` comes, every wait of the timer is cancelled.
-    pub(crate) async fn join<F: Future>(&self, waits: Vec<F>, cancellation: &Cancellation) -> Vec<F::Output> {
+    pub(crate) async fn join<F: Future>(&self, waits: impl IntoIterator<Item = F>, cancellation: &Cancellation) -> Vec<F::Output> {
         // `join_all` polls only the woken ones when they are many, but the timer wakes all.
         let mut waits: Vec<Pin<Box<MaybeDone<F>>>> = waits.into_iter().map(|wait| Box::pin(maybe_done(wait))).collect();
         let mut alarm: Option<Pin<Box<Sleep>>> = None;
         let mut cancelled = pin!(cancellation.cancelled());
         poll_fn(|cx| {
             loop {
-                self.now.store(self.nanos(Instant::now()), Ordering::Relaxed);
+                self.look();
+                if !self.is_cancelled() && cancelled.as_mut().poll(cx).is_ready() {
+                    self.cancelled.store(true, Ordering::Relaxed);
+                }
                 self.next.store(u64::MAX, Ordering::Relaxed);
                 let mut pending = false;
                 for wait in &mut waits {
@@ -83,10 +96,6 @@ impl Timer {
                 }
                 if !pending {
                     return Poll::Ready(());
-                }
-                if !self.cancelled.load(Ordering::Relaxed) && cancelled.as_mut().poll(cx).is_ready() {
-                    self.cancelled.store(true, Ordering::Relaxed);
-                    continue;
                 }
                 let next = self.next.load(Ordering::Relaxed);
                 if next == u64::MAX {
@@ -125,7 +134,7 @@ mod tests {
             assert!(matches!(waited, Waited::TimeIsOver));
             u64::try_from((Instant::now() - start).as_millis()).unwrap()
         });
-        timer.join(all.collect(), &cancellation).await
+        timer.join(all, &cancellation).await
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use event_detector::Change;
+use event_detector::{Change, DecodeError};
 use event_detector_runtime::{Intake, Source, SourceEnd, SourceError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 
@@ -32,10 +32,9 @@ pub struct OpenError {
 
 /// A line that ends a strict source.
 #[derive(Debug, thiserror::Error)]
-#[error("line {line} is not a change: {problem}")]
+#[error("line {line} is not a change, and the source is strict")]
 struct Malformed {
     line: u64,
-    problem: String,
 }
 
 impl Recorded {
@@ -93,12 +92,25 @@ impl Recorded {
                 return Ok(Some(Err(format!("the line is longer than {MAX_LINE} bytes"))));
             }
             if text.iter().any(|byte| !byte.is_ascii_whitespace()) {
-                let change = Change::from_json_bytes(text).map_err(|error| error.to_string());
+                // The end of the line is no part of what is wrong with it.
+                text.truncate(text.trim_ascii_end().len());
+                let change = Change::from_json_bytes(text).map_err(|error| problem(&error));
                 // Equal lines are different changes, so a change without an id is known by its place.
-                let named = |change: Change| if change.has_own_id() { change } else { change.with_id(format!("{}:{line}", self.name)) };
+                let named =
+                    |change: Change| if change.has_own_id() { change } else { change.with_id(format!("{}:{line}", self.name)) };
                 return Ok(Some(change.map(named)));
             }
         }
+    }
+}
+
+/// What is wrong with a line; the line's own number is told beside it.
+fn problem(error: &DecodeError) -> String {
+    match error {
+        DecodeError::InvalidJson { column, near, expected, .. } => {
+            format!("not JSON at column {column}, near `{near}`: expected {expected}")
+        }
+        other => other.to_string(),
     }
 }
 
@@ -145,7 +157,7 @@ impl Source for Recorded {
                 Some(Err(problem)) => {
                     intake.reject(format!("line {line}"), &problem);
                     if self.strict {
-                        return Err(Malformed { line, problem }.into());
+                        return Err(Malformed { line }.into());
                     }
                 }
             }
@@ -178,7 +190,11 @@ mod tests {
 
         assert_eq!(all.len(), 3);
         assert_eq!(all[0], (1, Ok("t.jsonl:1".to_owned())));
-        assert!(matches!(&all[1], (4, Err(problem)) if problem.contains("not JSON at line 1")), "{:?}", all[1]);
+        assert!(
+            matches!(&all[1], (4, Err(problem)) if problem.contains("not JSON at column 1, near `nonsense`:")),
+            "{:?}",
+            all[1]
+        );
         assert_eq!(all[2], (5, Ok("x".to_owned())));
     }
 

@@ -9,10 +9,12 @@ use event_detector_sources::Recorded;
 use serde_json::{Value, json};
 
 use crate::app::Program;
-use crate::console::{Form, Look, clean, describe, print, print_rejected};
+use crate::console::{Cures, Form, Look, describe, print_rejected, undecided_lines};
 use crate::exit::{Exit, Failure};
+use crate::terminal::{clean, json as json_line, out, say};
 
 use super::run::open;
+use super::{count, no_change};
 
 /// What a dry run finds out about one event of one change.
 struct Finding {
@@ -30,35 +32,83 @@ pub(crate) async fn detect(program: &Program, file: &Path, verbose: bool, strict
     let mut recorded: Recorded = open(file).await?;
     let form = Form::choose(&program.options);
     let mut exit = Exit::Success;
+    let cures = Cures::default();
+    let mut seen = Seen::default();
     let mut line = 0;
     loop {
-        let next = recorded.next(&mut line).await.map_err(|error| Failure::input(format!("`{}` cannot be read", file.display()), &error))?;
+        let next = recorded
+            .next(&mut line)
+            .await
+            .map_err(|error| Failure::input(format!("`{}` cannot be read", file.display()), &error))?;
         match next {
-            None => return Ok(exit),
+            None => break,
             Some(Ok(mut change)) => {
                 for (name, value) in &program.settings.context {
                     if !change.contexts().contains_key(name) {
                         change.add_context(name.clone(), value.clone());
                     }
                 }
-                let findings: Vec<Finding> = program.registry.detectors().iter().map(|detector| finding(detector, &change)).collect();
+                let findings: Vec<Finding> =
+                    program.registry.detectors().iter().map(|detector| finding(detector, &change)).collect();
                 if exit == Exit::Success && findings.iter().any(Finding::failed) {
                     exit = Exit::Failed;
                 }
-                print(&match form {
+                seen.add(&findings);
+                out(&match form {
                     Form::Json => as_json(&change, &findings, verbose),
                     Form::Quiet(_) => quiet(&change, &findings),
-                    Form::Full(look) => full(&change, &findings, verbose, look),
+                    Form::Full(look) => full(&change, &findings, verbose, look, &cures),
                 });
             }
             Some(Err(error)) => {
                 exit = Exit::BadData;
-                print_rejected(&Rejected { source: file.display().to_string(), place: format!("line {line}"), error }, program.options.json);
+                print_rejected(
+                    &Rejected { source: file.display().to_string(), place: format!("line {line}"), error },
+                    program.options.json,
+                );
+                seen.rejected += 1;
                 if strict {
-                    return Ok(exit);
+                    break;
                 }
             }
         }
+    }
+    if matches!(form, Form::Full(_)) {
+        say(&seen.summed_up());
+    }
+    Ok(exit)
+}
+
+/// What all changes of the file came to.
+#[derive(Default)]
+struct Seen {
+    changes: u64,
+    fired: u64,
+    undecided: u64,
+    failed: u64,
+    rejected: u64,
+}
+
+impl Seen {
+    fn add(&mut self, findings: &[Finding]) {
+        let number = |wanted: fn(&Finding) -> bool| findings.iter().filter(|finding| wanted(finding)).count() as u64;
+        self.changes += 1;
+        self.fired += number(|finding| finding.fires);
+        self.undecided += number(|finding| matches!(finding.verdict, Verdict::Undecided(_)));
+        self.failed += number(Finding::failed);
+    }
+
+    fn summed_up(&self) -> String {
+        let mut line = format!("\n{}, {}", count(self.changes, "change"), count(self.fired, "event"));
+        for (number, what) in [(self.undecided, "undecided"), (self.failed, "failed")] {
+            if number > 0 {
+                let _infallible = write!(line, ", {number} {what}");
+            }
+        }
+        if self.rejected > 0 {
+            let _infallible = write!(line, ", {}", no_change(self.rejected));
+        }
+        line + ". This was a dry run: no job ran."
     }
 }
 
@@ -106,7 +156,9 @@ fn as_json(change: &Change, findings: &[Finding], verbose: bool) -> String {
                 Verdict::No | Verdict::Detected => {}
             }
             match &finding.jobs {
-                Ok(jobs) => event["jobs"] = jobs.iter().map(|(name, options)| json!({ "name": name, "options": options })).collect(),
+                Ok(jobs) => {
+                    event["jobs"] = jobs.iter().map(|(name, options)| json!({ "name": name, "options": options })).collect()
+                }
                 Err(error) => event["error"] = json!(error),
             }
             if verbose {
@@ -118,30 +170,27 @@ fn as_json(change: &Change, findings: &[Finding], verbose: bool) -> String {
     let change = json!({
         "id": change.id(), "collection": change.collection(), "operation": change.operation(), "key": change.key().to_json(),
     });
-    format!("{}\n", json!({ "change": change, "events": events }))
+    json_line(&json!({ "change": change, "events": events })) + "\n"
 }
 
 fn quiet(change: &Change, findings: &[Finding]) -> String {
     let events: Vec<String> = findings
         .iter()
         .filter(|finding| finding.matters())
-        .map(|finding| if finding.fires { finding.event.to_owned() } else { format!("{} ({})", finding.event, finding.verdict()) })
+        .map(
+            |finding| if finding.fires { finding.event.to_owned() } else { format!("{} ({})", finding.event, finding.verdict()) },
+        )
         .collect();
     let events = if events.is_empty() { "no event".to_owned() } else { events.join(", ") };
     format!("{}: {events}\n", describe(change))
 }
 
-fn full(change: &Change, findings: &[Finding], verbose: bool, look: Look) -> String {
+fn full(change: &Change, findings: &[Finding], verbose: bool, look: Look, cures: &Cures) -> String {
     let mut text = format!("{}\n", look.strong(&describe(change)));
     for finding in findings.iter().filter(|finding| verbose || finding.matters()) {
         let _infallible = writeln!(text, "   {}  {}", look.strong(finding.event), finding.verdict());
         match &finding.verdict {
-            Verdict::Undecided(unknowns) => {
-                for unknown in unknowns {
-                    let _infallible = writeln!(text, "      the change does not say `{}`", clean(&unknown.read));
-                    let _infallible = writeln!(text, "         {}", look.dim(&clean(&unknown.cure)));
-                }
-            }
+            Verdict::Undecided(unknowns) => undecided_lines(&mut text, finding.event, unknowns, look, cures),
             Verdict::Failed(panic) => {
                 let _infallible = writeln!(text, "      {}", look.bad(&format!("`detect` {}", clean(&panic.to_string()))));
             }
@@ -149,13 +198,15 @@ fn full(change: &Change, findings: &[Finding], verbose: bool, look: Look) -> Str
         }
         if verbose {
             for read in &finding.reads {
-                let _infallible = writeln!(text, "      {}", look.dim(&format!("{} = {}", clean(&read.read), clean(&read.answer))));
+                let _infallible =
+                    writeln!(text, "      {}", look.dim(&format!("{} = {}", clean(&read.read), clean(&read.answer))));
             }
         }
         match &finding.jobs {
             Ok(jobs) => {
                 for (name, options) in jobs {
-                    let _infallible = writeln!(text, "      would run {} {}", clean(name), look.dim(&clean(&options.to_string())));
+                    let _infallible =
+                        writeln!(text, "      would run {} {}", clean(name), look.dim(&clean(&options.to_string())));
                 }
             }
             Err(error) => {

@@ -6,8 +6,9 @@ use event_detector::{Detector, JobDeclaration};
 use serde_json::json;
 
 use crate::app::Program;
-use crate::console::{Form, Look, print};
+use crate::console::{Form, Look};
 use crate::exit::{Exit, Failure};
+use crate::terminal::{json as json_line, out};
 
 use super::count;
 
@@ -22,11 +23,11 @@ pub(crate) fn list(program: &Program) -> Result<Exit, Failure> {
                     "name": detector.name(), "file": declared.file, "line": declared.line, "module": declared.module,
                     "doc": declared.doc, "jobs": jobs(detector), "fires_undecided": detector.fires_undecided(),
                 });
-                print(&format!("{event}\n"));
+                out(&(json_line(&event) + "\n"));
             }
         }
-        Form::Quiet(_) => print(&detectors.iter().map(|detector| format!("{}\n", detector.name())).collect::<String>()),
-        Form::Full(look) => print(&table(detectors, look)),
+        Form::Quiet(_) => out(&detectors.iter().map(|detector| format!("{}\n", detector.name())).collect::<String>()),
+        Form::Full(look) => out(&table(detectors, look)),
     }
     Ok(Exit::Success)
 }
@@ -35,15 +36,19 @@ fn table(detectors: &[Detector], look: Look) -> String {
     let mut text = String::new();
     for detector in detectors {
         let declared = detector.declared();
-        let _infallible = writeln!(text, "{}  {}", look.strong(detector.name()), look.dim(&format!("{}:{}", declared.file, declared.line)));
+        let _infallible =
+            writeln!(text, "{}  {}", look.strong(detector.name()), look.dim(&format!("{}:{}", declared.file, declared.line)));
         if !declared.doc.is_empty() {
             let _infallible = writeln!(text, "   {}", declared.doc);
         }
         let jobs = jobs(detector);
         let jobs = if jobs.is_empty() { "none".to_owned() } else { jobs.join(", ") };
         let _infallible = writeln!(text, "   jobs: {jobs}");
+        if detector.fires_undecided() {
+            let _infallible = writeln!(text, "   fires when it is undecided, too");
+        }
     }
-    let _infallible = writeln!(text, "{}", count(detectors.len() as u64, "event"));
+    let _infallible = writeln!(text, "\n{}", count(detectors.len() as u64, "event"));
     text
 }
 

@@ -1,18 +1,21 @@
 //! How are changes handled until their sources end or somebody says stop?
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
 
 use event_detector::JobDeclaration;
 use event_detector_runtime::{Runtime, Sources, Summary};
 use event_detector_sources::Recorded;
+use serde_json::json;
 
 use crate::app::Program;
 use crate::console::{Console, Form, print_rejected};
 use crate::exit::{Exit, Failure};
-use crate::signals::stop_requested;
+use crate::signals::Stop;
+use crate::terminal::{clean, say, say_json, start_spinner};
 
-use super::count;
+use super::{count, no_change};
 
 /// Handles the changes of the file, if one is named, and of the program's own sources.
 pub(crate) async fn run(program: Program, mut sources: Sources, file: Option<&Path>, strict: bool) -> Result<Exit, Failure> {
@@ -21,17 +24,25 @@ pub(crate) async fn run(program: Program, mut sources: Sources, file: Option<&Pa
         sources.add(if strict { recorded.strict() } else { recorded });
     }
     if sources.is_empty() {
-        return Err(Failure::new(Exit::Usage, "there is nothing to take changes from")
-            .with_hint("name a file of recorded changes with `--file FILE` (`-` is standard input), or add a source to the program's `App`"));
+        return Err(Failure::new(Exit::Usage, "there is nothing to take changes from").with_hint(
+            "name a file of recorded changes with `--file FILE` (`-` is standard input), or add a source to the program's `App`",
+        ));
     }
     let json = program.options.json;
-    let console = Console::new(Form::choose(&program.options)).with_progress();
-    let runtime = program.runtime(console)?;
-    banner(&runtime, &sources, json);
+    let form = Form::choose(&program.options);
+    let settings = program.settings.file.clone();
+    let stop = Stop::listen(program.settings.config.drain, json);
+    let runtime = program.runtime(Console::new(form))?;
+    banner(&runtime, &sources, settings.as_deref(), json);
+    if file == Some(Path::new("-")) && std::io::stdin().is_terminal() && !json {
+        say("Waiting for changes from the terminal, one JSON object a line; Ctrl-D ends.");
+    } else if !json {
+        start_spinner();
+    }
     let start = Instant::now();
-    let summary = runtime.run(sources, stop_requested(), move |rejected| print_rejected(rejected, json)).await;
+    let summary = runtime.run(sources, stop.requested(), move |rejected| print_rejected(rejected, json)).await;
     sum_up(&summary, start.elapsed().as_secs_f64(), json);
-    Ok(exit(&summary))
+    Ok(exit(&summary, stop.was_requested()))
 }
 
 /// The recorded changes in a file, or on standard input for `-`.
@@ -46,24 +57,24 @@ pub(super) async fn open(file: &Path) -> Result<Recorded, Failure> {
 }
 
 /// Says on standard error what the program works with.
-fn banner(runtime: &Runtime, sources: &Sources, json: bool) {
+fn banner(runtime: &Runtime, sources: &Sources, settings: Option<&Path>, json: bool) {
     let detectors = runtime.registry().detectors();
     let jobs = JobDeclaration::linked().len();
     let names: Vec<&str> = sources.names().collect();
     if json {
-        let banner = serde_json::json!({ "sources": names, "events": detectors.len(), "jobs": jobs });
-        anstream::eprintln!("{}", serde_json::json!({ "started": banner }));
-    } else {
-        anstream::eprintln!(
-            "Watching {} ({}) for {}; {} declared. Ctrl-C stops.",
-            count(names.len() as u64, "source"),
-            names.join(", "),
-            count(detectors.len() as u64, "event"),
-            count(jobs as u64, "job"),
-        );
-        if detectors.is_empty() {
-            anstream::eprintln!("warning: no event is selected, so nothing can be detected");
-        }
+        say_json(&json!({ "started": { "sources": names, "events": detectors.len(), "jobs": jobs, "config": settings } }));
+        return;
+    }
+    let settings = settings.map(|file| format!(" Settings from {}.", clean(&file.display().to_string()))).unwrap_or_default();
+    let jobs = if jobs > 0 { format!(" with {}", count(jobs as u64, "declared job")) } else { String::new() };
+    say(&format!(
+        "Watching {} ({}) for {}{jobs}.{settings} Ctrl-C stops.",
+        count(names.len() as u64, "source"),
+        clean(&names.join(", ")),
+        count(detectors.len() as u64, "event"),
+    ));
+    if detectors.is_empty() {
+        say("warning: no event is selected, so nothing can be detected");
     }
 }
 
@@ -72,15 +83,16 @@ fn sum_up(summary: &Summary, seconds: f64, json: bool) {
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people")]
     let rate = (summary.changes as f64 / seconds.max(0.001)) as u64;
     if json {
-        let left: Vec<_> = summary.left.iter().map(|(source, left)| serde_json::json!({ "source": source, "left": left })).collect();
-        let errors: Vec<_> = summary.source_errors.iter().map(|(source, error)| serde_json::json!({ "source": source, "error": error })).collect();
-        let ended = serde_json::json!({
+        let left: Vec<_> = summary.left.iter().map(|(source, left)| json!({ "source": source, "left": left })).collect();
+        let errors: Vec<_> =
+            summary.source_errors.iter().map(|(source, error)| json!({ "source": source, "error": error })).collect();
+        let ended = json!({
             "changes": summary.changes, "seconds": seconds, "changes_per_second": rate, "events": summary.events,
             "undecided": summary.undecided, "event_errors": summary.event_errors, "jobs_succeeded": summary.jobs_succeeded,
             "jobs_failed": summary.jobs_failed, "jobs_cut": summary.jobs_cut, "rejected": summary.rejected,
             "in_flight_at_stop": summary.in_flight_at_stop, "left": left, "source_errors": errors,
         });
-        anstream::eprintln!("{}", serde_json::json!({ "ended": ended }));
+        say_json(&json!({ "ended": ended }));
         return;
     }
     let mut line = format!(
@@ -94,31 +106,37 @@ fn sum_up(summary: &Summary, seconds: f64, json: bool) {
         (summary.jobs_failed, "failed"),
         (summary.jobs_cut, "cut"),
         (summary.undecided, "undecided"),
-        (summary.event_errors, "event errors"),
-        (summary.rejected, "lines were no change"),
+        (summary.event_errors, if summary.event_errors == 1 { "event error" } else { "event errors" }),
     ];
     for (number, what) in others.into_iter().filter(|(number, _)| *number > 0) {
         line.push_str(&format!(", {} {what}", indicatif::HumanCount(number)));
     }
-    anstream::eprintln!("{line}.");
+    if summary.rejected > 0 {
+        line.push_str(&format!(", {}", no_change(summary.rejected)));
+    }
+    say(&format!("{line}."));
     for (source, left) in &summary.left {
-        anstream::eprintln!(
-            "Stopped: {} in flight {} settled or cut; {source}: {left} was not taken.",
+        say(&format!(
+            "Stopped: {} in flight {} finished{}; {}: {} was not taken.",
             count(summary.in_flight_at_stop as u64, "change"),
             if summary.in_flight_at_stop == 1 { "was" } else { "were" },
-        );
+            if summary.jobs_cut > 0 { " or cut" } else { "" },
+            clean(source),
+            clean(left),
+        ));
     }
     for (source, error) in &summary.source_errors {
-        anstream::eprintln!("error: the source {source} ended: {error}");
+        say(&format!("error: the source {} ended: {}", clean(source), clean(error)));
     }
 }
 
-fn exit(summary: &Summary) -> Exit {
+/// What the program's exit code says about a run.
+pub(super) fn exit(summary: &Summary, stopped: bool) -> Exit {
     if summary.rejected > 0 {
         Exit::BadData
     } else if !summary.source_errors.is_empty() {
         Exit::Unavailable
-    } else if summary.jobs_failed > 0 || summary.event_errors > 0 {
+    } else if summary.jobs_failed > 0 || summary.event_errors > 0 || summary.jobs_cut > 0 && !stopped {
         Exit::Failed
     } else {
         Exit::Success

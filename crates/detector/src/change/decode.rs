@@ -167,6 +167,7 @@ impl Change {
             .and_then(Self::from_json)
     }
 
+    #[inline]
     fn new(body: Body, shape: Shape, operation: Operation) -> Self {
         Self {
             body,
@@ -196,17 +197,40 @@ impl Change {
     }
 
     /// Sets the images, and says where the one from after comes from.
-    fn with_images(mut self, before: Image, after: Image) -> Self {
+    fn set_images(&mut self, (before, after): (Image, Image)) {
         self.after_image = if matches!(after, Image::Row(_)) { AfterImage::Exact } else { AfterImage::None };
         self.before = before;
         self.after = after;
-        self
     }
 
     /// An id for a change that has none of its own: the same bytes give the same id.
     fn content_id(bytes: &[u8]) -> Text {
         Text::Owned(Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes).to_string().into())
     }
+}
+
+fn is_empty(text: &Text) -> bool {
+    match text {
+        Text::Owned(text) => text.is_empty(),
+        Text::At(span) => span.start == span.end,
+    }
+}
+
+impl Operation {
+    /// Whether it is one of a single document or row.
+    fn of_rows(self) -> bool {
+        matches!(self, Self::Insert | Self::Update | Self::Delete | Self::Manual)
+    }
+}
+
+/// Whether a text can be an id: it is there, and does not garble a log.
+fn is_id(text: &str) -> bool {
+    is_token(text.as_bytes()) || (!text.is_empty() && !text.chars().any(char::is_control))
+}
+
+/// Whether bytes are visible ASCII, as every resume token is. (Looking at all of them is faster than stopping.)
+fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().fold(true, |all, byte| all & byte.is_ascii_graphic())
 }
 
 /// What MongoDB calls an operation; the second says that it is a replacement.

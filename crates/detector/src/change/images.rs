@@ -19,10 +19,9 @@ impl Slot {
         Self { tag: 0, span }
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "bodies are limited to 4 GiB when they are decoded")]
     pub(super) fn bson(tag: u8, start: usize, len: usize) -> Self {
-        // Bodies are limited to 4 GiB when they are decoded.
-        let at = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
-        Self { tag, span: Span { start: at(start), end: at(start + len) } }
+        Self { tag, span: Span { start: start as u32, end: (start + len) as u32 } }
     }
 }
 
@@ -38,7 +37,7 @@ pub(super) enum Image {
 /// A carried document, with the places of its top-level fields once they were needed.
 pub(super) struct Row {
     pub(super) slot: Slot,
-    fields: OnceLock<Result<Box<[Field]>, Malformed>>,
+    fields: OnceLock<Result<Vec<Field>, Malformed>>,
 }
 
 /// A top-level field of a row.
@@ -56,14 +55,14 @@ impl Row {
 
     /// A row whose fields the decoder noted while it checked the text.
     pub(super) fn with_fields(slot: Slot, fields: Vec<Field>) -> Self {
-        Self { slot, fields: OnceLock::from(Ok(fields.into_boxed_slice())) }
+        Self { slot, fields: OnceLock::from(Ok(fields)) }
     }
 
     fn fields(&self, body: &Body) -> Result<&[Field], Malformed> {
         let fields = self.fields.get_or_init(|| match body {
             Body::Bson(bytes) => bson_fields(bytes, self.slot),
             // The rows of JSON were given their fields when the text was checked.
-            Body::Json(_) => Ok(Box::default()),
+            Body::Json(_) => Ok(Vec::new()),
         });
         fields.as_deref().map_err(|fault| *fault)
     }
@@ -72,8 +71,12 @@ impl Row {
     pub(super) fn find(&self, body: &Body, name: &str) -> Result<Option<Slot>, Malformed> {
         let fields = self.fields(body)?;
         let found = match body {
-            Body::Bson(bytes) => fields.iter().find(|field| key_bytes(bytes, field.key) == name.as_bytes()),
-            Body::Json(text) => fields.iter().find(|field| field_key(text, field).is(name)),
+            Body::Bson(bytes) => {
+                fields.iter().find(|field| field.key.len() == name.len() && key_bytes(bytes, field.key) == name.as_bytes())
+            }
+            Body::Json(text) => {
+                fields.iter().find(|field| (field.escaped || field.key.len() == name.len()) && field_key(text, field).is(name))
+            }
         };
         Ok(found.map(|field| field.value))
     }
@@ -96,7 +99,7 @@ fn field_key<'t>(text: &'t str, field: &Field) -> json::Key<'t> {
     json::Key { text: field.key.of(text), span: field.key, escaped: field.escaped }
 }
 
-fn bson_fields(bytes: &[u8], row: Slot) -> Result<Box<[Field]>, Malformed> {
+fn bson_fields(bytes: &[u8], row: Slot) -> Result<Vec<Field>, Malformed> {
     let base = row.span.start as usize;
     let mut elements = bson::Elements::new(&bytes[base..row.span.end as usize]).map_err(|_| Malformed)?;
     let mut fields = Vec::with_capacity(16);
@@ -104,13 +107,14 @@ fn bson_fields(bytes: &[u8], row: Slot) -> Result<Box<[Field]>, Malformed> {
         let key = Slot::bson(0, base + element.key_start, element.key.len()).span;
         fields.push(Field { key, escaped: false, value: Slot::bson(element.tag, base + element.start, element.value.len()) });
     }
-    Ok(fields.into_boxed_slice())
+    Ok(fields)
 }
 
 impl Change {
     /// The value at a dotted path of a row; a missing step is a missing value.
     pub(super) fn in_row(&self, row: &Row, path: &str) -> Result<Option<Raw<'_>>, Malformed> {
-        let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let dot = path.bytes().position(|byte| byte == b'.');
+        let (first, rest) = dot.map_or((path, None), |dot| (&path[..dot], Some(&path[dot + 1..])));
         let Some(slot) = row.find(&self.body, first)? else { return Ok(None) };
         match rest {
             Some(rest) => self.raw(slot).at_path(rest),

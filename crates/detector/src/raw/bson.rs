@@ -13,6 +13,7 @@ pub(crate) mod tag {
     pub(crate) const DATE: u8 = 0x09;
     pub(crate) const NULL: u8 = 0x0A;
     pub(crate) const SYMBOL: u8 = 0x0E;
+    pub(crate) const CODE_WITH_SCOPE: u8 = 0x0F;
     pub(crate) const INT32: u8 = 0x10;
     pub(crate) const TIMESTAMP: u8 = 0x11;
     pub(crate) const INT64: u8 = 0x12;
@@ -55,12 +56,12 @@ impl<'b> Elements<'b> {
     }
 
     /// The next element, `None` after the last.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<Element<'b>>, BsonFault> {
         let Some(&tag) = self.bytes.get(self.at) else { return Ok(None) };
         let key_start = self.at + 1;
         let rest = &self.bytes[key_start..];
-        let Some(key_len) = rest.iter().position(|byte| *byte == 0) else {
+        let Some(key_len) = find_zero(rest) else {
             return Err(BsonFault { at: key_start, expected: "a field name ended by a zero byte" });
         };
         let start = key_start + key_len + 1;
@@ -72,7 +73,7 @@ impl<'b> Elements<'b> {
         Ok(Some(Element { tag, key: &rest[..key_len], key_start, value, start }))
     }
 
-    #[inline]
+    #[inline(always)]
     fn value_len(&self, tag: u8, start: usize) -> Result<usize, BsonFault> {
         let prefixed = |extra: usize| {
             read_i32(self.bytes, start)
@@ -83,7 +84,7 @@ impl<'b> Elements<'b> {
         match tag {
             tag::DOUBLE | tag::DATE | tag::INT64 | tag::TIMESTAMP => Ok(8),
             tag::STRING | 0x0D | tag::SYMBOL => prefixed(4),
-            tag::DOCUMENT | tag::ARRAY | 0x0F => prefixed(0).and_then(|len| {
+            tag::DOCUMENT | tag::ARRAY | tag::CODE_WITH_SCOPE => prefixed(0).and_then(|len| {
                 if len >= 5 { Ok(len) } else { Err(BsonFault { at: start, expected: "a document of at least five bytes" }) }
             }),
             0x05 => prefixed(5),
@@ -108,6 +109,23 @@ impl<'b> Elements<'b> {
     }
 }
 
+/// The place of the first zero byte; names are short, so eight bytes at a time are enough.
+#[inline]
+fn find_zero(bytes: &[u8]) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    let mut at = 0;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        // The lowest high bit that is set here belongs to the first zero byte.
+        let zeros = word.wrapping_sub(LOW) & !word & (LOW << 7);
+        if zeros != 0 {
+            return Some(at + (zeros.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    bytes[at..].iter().position(|byte| *byte == 0).map(|rest| at + rest)
+}
+
 #[inline]
 pub(crate) fn read_i32(bytes: &[u8], at: usize) -> Option<i32> {
     bytes.get(at..)?.first_chunk().map(|chunk| i32::from_le_bytes(*chunk))
@@ -123,6 +141,13 @@ pub(crate) fn read_i64(bytes: &[u8]) -> Option<i64> {
 pub(crate) fn string(value: &[u8]) -> Option<&str> {
     let text = value.get(4..value.len().checked_sub(1)?)?;
     std::str::from_utf8(text).ok()
+}
+
+/// The text of a code with scope, and the document that is its scope.
+pub(crate) fn code_with_scope(value: &[u8]) -> Option<(&str, &[u8])> {
+    let rest = value.get(4..)?;
+    let size = 4 + usize::try_from(read_i32(rest, 0)?).ok()?;
+    Some((string(rest.get(..size)?)?, rest.get(size..)?))
 }
 
 #[cfg(test)]

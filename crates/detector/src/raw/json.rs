@@ -24,9 +24,13 @@ impl Span {
         &text[self.start as usize..self.end as usize]
     }
 
+    pub(crate) fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "texts are limited to 4 GiB before they are scanned")]
     fn new(start: usize, end: usize) -> Self {
-        // Texts are limited to 4 GiB before they are scanned.
-        Self { start: u32::try_from(start).unwrap_or(u32::MAX), end: u32::try_from(end).unwrap_or(u32::MAX) }
+        Self { start: start as u32, end: end as u32 }
     }
 }
 
@@ -64,10 +68,6 @@ pub(crate) struct JsonFault {
 }
 
 impl JsonFault {
-    fn expected(at: usize, what: &'static str) -> Self {
-        Self { at, kind: JsonFaultKind::Expected(what), inside: Vec::new() }
-    }
-
     /// The JSON pointer (RFC 6901) of the value that is wrong.
     pub(crate) fn pointer(&self) -> String {
         self.inside.iter().rev().map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1"))).collect()
@@ -86,36 +86,44 @@ pub(crate) trait Visitor<'t> {
     fn member(&mut self, place: Self::Place, key: Key<'t>, value: Span);
 }
 
+/// What a step of the scanner gives; the fault is boxed, since it is large and rare.
+type Checked<T> = Result<T, Box<JsonFault>>;
+
+#[cold]
+fn fault(at: usize, what: &'static str) -> Box<JsonFault> {
+    Box::new(JsonFault { at, kind: JsonFaultKind::Expected(what), inside: Vec::new() })
+}
+
 /// Checks one JSON text in a single pass.
-pub(crate) struct Scanner<'t, V> {
+pub(crate) struct Scanner<'t, 'v, V> {
     text: &'t str,
     bytes: &'t [u8],
     at: usize,
     depth: usize,
     /// A cheap signature and the place of every key of the objects that are open.
-    keys: Vec<(u64, Span)>,
+    keys: Vec<(u32, Span)>,
     /// Whether any key so far is written with escapes, so that different texts may be one key.
     escaped_keys: bool,
-    visitor: V,
+    visitor: &'v mut V,
 }
 
-impl<'t, V: Visitor<'t>> Scanner<'t, V> {
-    pub(crate) fn new(text: &'t str, visitor: V) -> Self {
+impl<'t, 'v, V: Visitor<'t>> Scanner<'t, 'v, V> {
+    pub(crate) fn new(text: &'t str, visitor: &'v mut V) -> Self {
         Self { text, bytes: text.as_bytes(), at: 0, depth: 0, keys: Vec::with_capacity(32), escaped_keys: false, visitor }
     }
 
-    /// Checks the whole text, which must be one object, and returns the visitor.
-    pub(crate) fn object_text(mut self, root: V::Place) -> Result<V, JsonFault> {
+    /// Checks the whole text, which must be one object.
+    pub(crate) fn object_text(mut self, root: V::Place) -> Result<(), JsonFault> {
         self.space();
         if self.peek() != Some(b'{') {
-            return Err(JsonFault::expected(self.at, "an object"));
+            return Err(*fault(self.at, "an object"));
         }
-        self.object(Some(root))?;
+        self.object(Some(root)).map_err(|fault| *fault)?;
         self.space();
         if self.at < self.bytes.len() {
-            return Err(JsonFault::expected(self.at, "the end of the text"));
+            return Err(*fault(self.at, "the end of the text"));
         }
-        Ok(self.visitor)
+        Ok(())
     }
 
     #[inline]
@@ -123,15 +131,15 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
         self.bytes.get(self.at).copied()
     }
 
-    #[inline]
+    #[inline(always)]
     fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
         }
     }
 
-    #[inline]
-    fn value(&mut self, place: Option<V::Place>) -> Result<Span, JsonFault> {
+    #[inline(always)]
+    fn value(&mut self, place: Option<V::Place>) -> Checked<Span> {
         let start = self.at;
         match self.peek() {
             Some(b'"') => {
@@ -143,24 +151,25 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
             Some(b't') => self.word("true")?,
             Some(b'f') => self.word("false")?,
             Some(b'n') => self.word("null")?,
-            _ => return Err(JsonFault::expected(self.at, "a value")),
+            _ => return Err(fault(self.at, "a value")),
         }
         Ok(Span::new(start, self.at))
     }
 
-    fn descend(&mut self) -> Result<(), JsonFault> {
+    fn descend(&mut self) -> Checked<()> {
         self.at += 1;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(JsonFault { at: self.at, kind: JsonFaultKind::TooDeep, inside: Vec::new() });
+            return Err(Box::new(JsonFault { at: self.at, kind: JsonFaultKind::TooDeep, inside: Vec::new() }));
         }
         self.space();
         Ok(())
     }
 
-    fn object(&mut self, place: Option<V::Place>) -> Result<(), JsonFault> {
+    fn object(&mut self, place: Option<V::Place>) -> Checked<()> {
         self.descend()?;
         let first_key = self.keys.len();
+        let mut seen = 0;
         if self.peek() == Some(b'}') {
             self.at += 1;
             self.depth -= 1;
@@ -168,14 +177,14 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
         }
         loop {
             if self.peek() != Some(b'"') {
-                return Err(JsonFault::expected(self.at, "a key in double quotes"));
+                return Err(fault(self.at, "a key in double quotes"));
             }
             let (span, escaped) = self.string()?;
             let key = Key { text: span.of(self.text), span, escaped };
-            self.unique(first_key, key)?;
+            self.unique(first_key, &mut seen, key)?;
             self.space();
             if self.peek() != Some(b':') {
-                return Err(JsonFault::expected(self.at, "`:`"));
+                return Err(fault(self.at, "`:`"));
             }
             self.at += 1;
             self.space();
@@ -191,7 +200,7 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => break,
-                _ => return Err(JsonFault::expected(self.at, "`,` or `}`")),
+                _ => return Err(fault(self.at, "`,` or `}`")),
             }
             self.space();
         }
@@ -203,12 +212,19 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
     }
 
     /// Notes a key of the object whose keys begin at `first`, and refuses one that is there already.
-    #[inline]
-    fn unique(&mut self, first: usize, key: Key<'t>) -> Result<(), JsonFault> {
+    ///
+    /// `seen` has a bit set for the signature of every key so far; most objects never need to compare two keys.
+    fn unique(&mut self, first: usize, seen: &mut u64, key: Key<'t>) -> Checked<()> {
         self.escaped_keys |= key.escaped;
         let signature = signature(key.text.as_bytes());
+        let bit = 1 << (signature.wrapping_mul(0x9E37_79B9) >> 26);
+        let known = *seen & bit != 0;
+        *seen |= bit;
         let open = &self.keys[first..];
-        if open.len() < FEW_KEYS && open.iter().any(|(other, span)| *other == signature && span.of(self.text) == key.text) {
+        if known
+            && open.len() < FEW_KEYS
+            && open.iter().any(|(other, span)| *other == signature && span.of(self.text) == key.text)
+        {
             return Err(duplicate(key.span, key.text));
         }
         self.keys.push((signature, key.span));
@@ -217,7 +233,7 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
 
     /// Comparing every pair of keys would let a body of a megabyte take minutes, so large objects are checked at their end,
     /// and so are keys with escapes, by what they stand for.
-    fn unique_at_end(&self, first: usize) -> Result<(), JsonFault> {
+    fn unique_at_end(&self, first: usize) -> Checked<()> {
         let keys = &self.keys[first..];
         if keys.len() <= FEW_KEYS && !self.escaped_keys {
             return Ok(());
@@ -229,7 +245,7 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
         }
     }
 
-    fn array(&mut self) -> Result<(), JsonFault> {
+    fn array(&mut self) -> Checked<()> {
         self.descend()?;
         if self.peek() == Some(b']') {
             self.at += 1;
@@ -245,7 +261,7 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => break,
-                _ => return Err(JsonFault::expected(self.at, "`,` or `]`")),
+                _ => return Err(fault(self.at, "`,` or `]`")),
             }
             self.space();
         }
@@ -255,33 +271,44 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
     }
 
     /// Steps over a string and returns what is between its quotes, and whether that has escapes.
-    #[inline]
-    fn string(&mut self) -> Result<(Span, bool), JsonFault> {
+    #[inline(always)]
+    fn string(&mut self) -> Checked<(Span, bool)> {
         let start = self.at + 1;
+        let end = plain(self.bytes, start);
+        self.at = end;
+        if self.bytes.get(end) != Some(&b'"') {
+            return self.string_from(start);
+        }
+        self.at += 1;
+        Ok((Span::new(start, end), false))
+    }
+
+    /// As [`string`](Self::string), after its first bytes that mean nothing.
+    fn string_from(&mut self, start: usize) -> Checked<(Span, bool)> {
         let mut escaped = false;
-        self.at = start;
         loop {
+            self.at = plain(self.bytes, self.at);
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
                     self.escape()?;
                 }
-                Some(0..=0x1F) => return Err(JsonFault::expected(self.at, "an escape instead of a control character")),
+                Some(0..=0x1F) => return Err(fault(self.at, "an escape instead of a control character")),
                 Some(_) => self.at += 1,
-                None => return Err(JsonFault::expected(self.at, "the end of the string")),
+                None => return Err(fault(self.at, "the end of the string")),
             }
         }
         self.at += 1;
         Ok((Span::new(start, self.at - 1), escaped))
     }
 
-    fn escape(&mut self) -> Result<(), JsonFault> {
+    fn escape(&mut self) -> Checked<()> {
         let start = self.at;
         match self.bytes.get(start + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
             Some(b'u') => {
-                let lone = JsonFault { at: start, kind: JsonFaultKind::LoneSurrogate, inside: Vec::new() };
+                let lone = || Box::new(JsonFault { at: start, kind: JsonFaultKind::LoneSurrogate, inside: Vec::new() });
                 let unit = self.hex4(start)?;
                 self.at += 6;
                 match unit {
@@ -289,29 +316,29 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
                         if self.bytes.get(self.at..self.at + 2) != Some(b"\\u")
                             || !(0xDC00..=0xDFFF).contains(&self.hex4(self.at)?)
                         {
-                            return Err(lone);
+                            return Err(lone());
                         }
                         self.at += 6;
                     }
-                    0xDC00..=0xDFFF => return Err(lone),
+                    0xDC00..=0xDFFF => return Err(lone()),
                     _ => {}
                 }
             }
-            _ => return Err(JsonFault::expected(start, "one of the escapes \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX")),
+            _ => return Err(fault(start, "one of the escapes \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX")),
         }
         Ok(())
     }
 
-    fn hex4(&self, at: usize) -> Result<u16, JsonFault> {
+    fn hex4(&self, at: usize) -> Checked<u16> {
         self.text
             .get(at + 2..at + 6)
             .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
             .and_then(|digits| u16::from_str_radix(digits, 16).ok())
-            .ok_or_else(|| JsonFault::expected(at, "four hexadecimal digits after \\u"))
+            .ok_or_else(|| fault(at, "four hexadecimal digits after \\u"))
     }
 
     #[inline]
-    fn number(&mut self) -> Result<(), JsonFault> {
+    fn number(&mut self) -> Checked<()> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -335,33 +362,54 @@ impl<'t, V: Visitor<'t>> Scanner<'t, V> {
     }
 
     #[inline]
-    fn digits(&mut self) -> Result<(), JsonFault> {
+    fn digits(&mut self) -> Checked<()> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
-        if self.at == start { Err(JsonFault::expected(start, "a digit")) } else { Ok(()) }
+        if self.at == start { Err(fault(start, "a digit")) } else { Ok(()) }
     }
 
-    fn word(&mut self, word: &'static str) -> Result<(), JsonFault> {
+    fn word(&mut self, word: &'static str) -> Checked<()> {
         if self.bytes[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
             Ok(())
         } else {
-            Err(JsonFault::expected(self.at, "a value"))
+            Err(fault(self.at, "a value"))
         }
     }
 }
 
-/// Equal keys have equal signatures; most different ones differ.
-#[inline]
-fn signature(key: &[u8]) -> u64 {
-    let word = |bytes: &[u8]| bytes.iter().take(8).fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
-    word(key) ^ word(&key[key.len().saturating_sub(8)..]).rotate_left(29) ^ (key.len() as u64).rotate_left(58)
+/// Steps over bytes that mean nothing in a string, eight at a time.
+#[inline(always)]
+fn plain(bytes: &[u8], mut at: usize) -> usize {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        // Each difference sets the high bit of a byte that is a quote, a backslash, or below a space. The lowest bit set
+        // belongs to the first such byte; those above it may be carries.
+        let quote = (word ^ (LOW * u64::from(b'"'))).wrapping_sub(LOW);
+        let backslash = (word ^ (LOW * u64::from(b'\\'))).wrapping_sub(LOW);
+        let control = word.wrapping_sub(LOW * u64::from(b' '));
+        let special = (quote | backslash | control) & !word & (LOW << 7);
+        if special != 0 {
+            return at + (special.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at
 }
 
-fn duplicate(key: Span, text: &str) -> JsonFault {
-    JsonFault { at: key.start as usize, kind: JsonFaultKind::DuplicateKey(unescape(text).into_owned()), inside: Vec::new() }
+/// Equal keys have equal signatures; most different ones differ.
+#[inline]
+fn signature(key: &[u8]) -> u32 {
+    let (Some(first), Some(last)) = (key.first(), key.last()) else { return 0 };
+    u32::from_le_bytes([*first, *last, key[key.len() / 2], key.len().to_le_bytes()[0]])
+}
+
+fn duplicate(key: Span, text: &str) -> Box<JsonFault> {
+    let kind = JsonFaultKind::DuplicateKey(unescape(text).into_owned());
+    Box::new(JsonFault { at: key.start as usize, kind, inside: Vec::new() })
 }
 
 /// The members of an object whose text was checked before.

@@ -116,3 +116,25 @@ fn values_nested_without_end_are_malformed_and_do_not_overflow_the_stack() {
 
     assert!(deep.to_json().is_err());
 }
+
+#[test]
+fn scopes_nested_without_end_do_not_overflow_the_stack() {
+    let mut inner = rawdoc! {}.into_bytes();
+    for _ in 0..100_000 {
+        // A code with scope: its size, the text "" and the document of the level below.
+        let code_size = 4 + 4 + 1 + inner.len();
+        let mut outer = i32::try_from(4 + 1 + 2 + code_size + 1).unwrap().to_le_bytes().to_vec();
+        outer.extend([0x0F, b'a', 0]);
+        outer.extend(i32::try_from(code_size).unwrap().to_le_bytes());
+        outer.extend([1, 0, 0, 0, 0]);
+        outer.extend(&inner);
+        outer.push(0);
+        inner = outer;
+        if inner.len() > 400_000 {
+            break;
+        }
+    }
+    let deep = Raw::Bson { tag: 3, bytes: &inner };
+
+    assert!(deep.to_json().is_err());
+}

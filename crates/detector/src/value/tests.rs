@@ -15,7 +15,8 @@ fn row(text: &str) -> Change {
 }
 
 fn bson_row(document: bson::Document) -> Change {
-    let event = doc! { "_id": { "_data": "82" }, "operationType": "insert", "fullDocument": document };
+    let event =
+        doc! { "_id": { "_data": "82" }, "operationType": "insert", "ns": { "db": "d", "coll": "c" }, "fullDocument": document };
     Change::from_bson(event.to_vec().unwrap()).unwrap()
 }
 
@@ -101,14 +102,18 @@ fn a_field_converts_to_what_it_holds_and_to_nothing_else() {
     });
     let after = |name: &'static str| change.after(name);
 
-    let ints = ["int", "long", "whole", "half", "nan", "large", "decimal", "text", "bool", "null", "missing"].map(|n| after(n).as_i64());
+    let ints =
+        ["int", "long", "whole", "half", "nan", "large", "decimal", "text", "bool", "null", "missing"].map(|n| after(n).as_i64());
     assert_eq!(ints, [Some(5), Some(i64::MIN), Some(5), None, None, None, None, None, None, None, None]);
     let doubles = ["int", "half", "large", "decimal", "text", "date", "missing"].map(|name| after(name).as_f64());
     assert_eq!(doubles, [Some(5.0), Some(0.5), Some(1e19), Some(12.5), None, None, None]);
     assert!(after("nan").as_f64().unwrap().is_nan());
     let decimals = ["int", "half", "decimal", "text", "word", "bool"].map(|name| after(name).as_decimal().map(|d| d.to_string()));
     assert_eq!(decimals, ["5", "0.5", "12.50", "12.5", "", ""].map(|text| Some(text.to_owned()).filter(|text| !text.is_empty())));
-    assert_eq!(["text", "int", "oid", "null"].map(|name| after(name).as_str().map(String::from)), [Some("12.5".to_owned()), None, None, None]);
+    assert_eq!(
+        ["text", "int", "oid", "null"].map(|name| after(name).as_str().map(String::from)),
+        [Some("12.5".to_owned()), None, None, None]
+    );
     assert_eq!(["bool", "int", "text"].map(|name| after(name).as_bool()), [Some(true), None, None]);
     assert_eq!(["oid", "text", "null"].map(|name| after(name).as_object_id()), [Some(oid), None, None]);
 }
@@ -137,11 +142,9 @@ fn a_decimal_of_any_number_is_exact_or_none() {
 
 #[test]
 fn times_are_read_from_dates_and_from_rfc3339() {
-    let change = row(
-        r#"{"date":{"$date":"2026-11-21T10:00:00.5Z"},"millis":{"$date":{"$numberLong":"-62135596800001"}},
+    let change = row(r#"{"date":{"$date":"2026-11-21T10:00:00.5Z"},"millis":{"$date":{"$numberLong":"-62135596800001"}},
             "far":{"$date":{"$numberLong":"9223372036854775807"}},"z":"2026-11-21T10:00:00.307020Z",
-            "zone":"2026-11-21T12:00:00+02:00","space":"2026-11-21 10:00:00Z","none":"2026-11-21T10:00:00","word":"soon","n":5}"#,
-    );
+            "zone":"2026-11-21T12:00:00+02:00","space":"2026-11-21 10:00:00Z","none":"2026-11-21T10:00:00","word":"soon","n":5}"#);
     let table = [
         ("date", Some(1_795_255_200_500)),
         ("millis", Some(-62_135_596_800_001)),
@@ -163,10 +166,8 @@ fn times_are_read_from_dates_and_from_rfc3339() {
 
 #[test]
 fn numbers_beyond_an_integer_are_compared_by_their_digits() {
-    let change = row(
-        r#"{"long":9223372036854775808,"big":123456789012345678901234567890,"near":9007199254740993,
-            "huge":1e400,"minus":-1e400,"fine":0.1000000000000000055511151231257827,"tenth":0.1}"#,
-    );
+    let change = row(r#"{"long":9223372036854775808,"big":123456789012345678901234567890,"near":9007199254740993,
+            "huge":1e400,"minus":-1e400,"fine":0.1000000000000000055511151231257827,"tenth":0.1}"#);
 
     assert!(change.after("long") == 9_223_372_036_854_775_808_u64 && change.after("long") > i64::MAX);
     assert!(change.after("big") > u64::MAX && change.after("big").as_i64().is_none());
@@ -198,7 +199,11 @@ fn a_path_leads_by_numbers_that_are_written_plainly() {
 
     for path in ["l.1", "l.01", "l.+1", "l.1.0", "l.", "l..1", ".l", "", "."] {
         let expected = if path == "l.1" { "b" } else { "missing" };
-        assert_eq!((json.after(path).to_string().as_str(), bson.after(path).to_string().as_str()), (expected, expected), "{path}");
+        assert_eq!(
+            (json.after(path).to_string().as_str(), bson.after(path).to_string().as_str()),
+            (expected, expected),
+            "{path}"
+        );
     }
 }
 

@@ -2,10 +2,11 @@
 //! (Fields: the MongoDB manual, "Change Events".)
 
 use crate::raw::bson::{BsonFault, Element, Elements, string, tag};
+use crate::raw::json::Span;
 
 use super::super::images::{Image, Row, Slot};
 use super::super::{Body, Change, Description, Shape, Text};
-use super::{DecodeError, MAX_BYTES, mongodb_images, mongodb_operation};
+use super::{DecodeError, MAX_BYTES, is_empty, is_token, mongodb_images, mongodb_operation};
 
 /// An element of a document inside the body, placed in the body.
 #[derive(Clone, Copy)]
@@ -27,7 +28,10 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
     let (mut key, mut session, mut number, mut wall_time) = (None, None, None, None);
     walk(&bytes, 0, |found| {
         match found.element.key {
-            b"_id" => id = member(found, b"_data")?.and_then(text),
+            b"_id" => {
+                let token = member(found, b"_data")?.filter(|token| token.element.tag == tag::STRING);
+                id = token.map(text_at).filter(|span| is_token(&bytes[span.start as usize..span.end as usize])).map(Text::At);
+            }
             b"operationType" if found.element.tag == tag::STRING => {
                 operation = string(found.element.value).map(mongodb_operation);
             }
@@ -65,8 +69,11 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
     let id = id.ok_or(DecodeError::MissingField { pointer: "/_id/_data", expected: "a resume token" })?;
     let (operation, replacement) =
         operation.ok_or(DecodeError::MissingField { pointer: "/operationType", expected: "a string" })?;
-    let (before, after) = mongodb_images(operation, before, after);
-    let mut change = Change::new(Body::Bson(bytes), Shape::MongoDb, operation).with_images(before, after);
+    if is_empty(&namespace.1) && operation.of_rows() {
+        return Err(DecodeError::MissingField { pointer: "/ns/coll", expected: "a string" });
+    }
+    let mut change = Change::new(Body::Bson(bytes), Shape::MongoDb, operation);
+    change.set_images(mongodb_images(operation, before, after));
     change.replacement = replacement;
     change.id = id;
     (change.database, change.collection) = namespace;
@@ -120,8 +127,11 @@ fn text(found: Found<'_>) -> Option<Text> {
         return None;
     }
     string(found.element.value)?;
-    let mut span = found.slot.span;
-    span.start += 4;
-    span.end -= 1;
-    Some(Text::At(span))
+    Some(Text::At(text_at(found)))
+}
+
+/// Where the text of a string is; one that is too short to be one has none.
+fn text_at(found: Found<'_>) -> Span {
+    let Span { start, end } = found.slot.span;
+    Span { start: start + 4, end: (end - 1).max(start + 4) }
 }

@@ -1,11 +1,15 @@
 //! How is a change read from JSON, in any of its three forms, in the one pass that checks the text?
 //! (Hasura: "Event trigger payload" of its manual. MongoDB: "Change Events" and Extended JSON v2. The third form is ours.)
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::raw::Raw;
 use crate::raw::json::{self, JsonFault, JsonFaultKind, Key, Scanner, Span, Visitor};
 
 use super::super::images::{Field, Image, Row, Slot};
 use super::super::{AfterImage, Body, Change, Description, Operation, Shape, Text};
-use super::{DecodeError, MAX_BYTES, json_error, mongodb_images, mongodb_operation};
+use super::{DecodeError, MAX_BYTES, is_empty, is_id, is_token, json_error, mongodb_images, mongodb_operation};
 
 /// What RFC 8259 calls white space.
 const SPACE: [char; 4] = [' ', '\n', '\r', '\t'];
@@ -28,7 +32,6 @@ enum Place {
 /// Where everything is that any of the forms has. Forms are told apart at the end, so each keeps to its own.
 #[derive(Debug, Default)]
 struct Found {
-    keys: Vec<Span>,
     id: Option<Span>,
     resume_token: Option<Span>,
     operation_type: Option<Span>,
@@ -76,16 +79,21 @@ impl<'t> Visitor<'t> for Found {
 
     #[inline]
     fn enter(&self, place: Place, key: &str) -> Option<Place> {
-        Some(match (place, key) {
-            (Place::Root, "event") => Place::HasuraEvent,
-            (Place::Root, "table") => Place::HasuraTable,
-            (Place::Root, "_id") => Place::MongoId,
-            (Place::Root, "ns") => Place::Namespace,
-            (Place::Root, "updateDescription") => Place::UpdateDescription,
-            (Place::Root, "fullDocument" | "after") | (Place::HasuraData, "new") => Place::RowAfter,
-            (Place::Root, "fullDocumentBeforeChange" | "before") | (Place::HasuraData, "old") => Place::RowBefore,
-            (Place::HasuraEvent, "data") => Place::HasuraData,
-            (Place::HasuraEvent, "trace_context") => Place::HasuraTrace,
+        Some(match place {
+            Place::Root => match key {
+                "event" => Place::HasuraEvent,
+                "table" => Place::HasuraTable,
+                "_id" => Place::MongoId,
+                "ns" => Place::Namespace,
+                "updateDescription" => Place::UpdateDescription,
+                "fullDocument" | "after" => Place::RowAfter,
+                "fullDocumentBeforeChange" | "before" => Place::RowBefore,
+                _ => return None,
+            },
+            Place::HasuraEvent if key == "data" => Place::HasuraData,
+            Place::HasuraEvent if key == "trace_context" => Place::HasuraTrace,
+            Place::HasuraData if key == "new" => Place::RowAfter,
+            Place::HasuraData if key == "old" => Place::RowBefore,
             _ => return None,
         })
     }
@@ -93,55 +101,70 @@ impl<'t> Visitor<'t> for Found {
     #[inline]
     fn member(&mut self, place: Place, key: Key<'t>, value: Span) {
         let field = || Field { key: key.span, escaped: key.escaped, value: Slot::json(value) };
-        match place {
-            Place::RowBefore => return self.before_fields.push(field()),
-            Place::RowAfter => return self.after_fields.push(field()),
-            Place::Root => self.keys.push(key.span),
-            _ => {}
-        }
-        let place_of = match (place, key.name().as_ref()) {
-            (Place::Root, "id") => &mut self.id,
-            (Place::Root, "operationType") => &mut self.operation_type,
-            (Place::Root, "operation") => &mut self.operation,
-            (Place::Root, "event") => &mut self.event,
-            (Place::Root, "payload") => return self.payload = true,
-            (Place::Root, "scheduled_time") => return self.scheduled = true,
-            (Place::Root, "source") => &mut self.source,
-            (Place::Root, "database") => &mut self.database,
-            (Place::Root, "collection") => &mut self.collection,
-            (Place::Root, "documentKey") => &mut self.document_key,
-            (Place::Root, "key") => &mut self.key,
-            (Place::Root, "before") => &mut self.before,
-            (Place::Root, "after") => &mut self.after,
-            (Place::Root, "after_image") => &mut self.after_image,
-            (Place::Root, "fullDocument") => &mut self.full_document,
-            (Place::Root, "fullDocumentBeforeChange") => &mut self.full_document_before,
-            (Place::Root, "created_at") => &mut self.created_at,
-            (Place::Root, "wallTime") => &mut self.wall_time,
-            (Place::Root, "committed_at") => &mut self.committed_at,
-            (Place::Root, "lsid") => &mut self.lsid,
-            (Place::Root, "txnNumber") => &mut self.txn_number,
-            (Place::Root, "session") => &mut self.session,
-            (Place::Root, "context") => &mut self.context,
-            (Place::Root, "correlation_id") => &mut self.correlation,
-            (Place::MongoId, "_data") => &mut self.resume_token,
-            (Place::Namespace, "db") => &mut self.ns_database,
-            (Place::Namespace, "coll") => &mut self.ns_collection,
-            (Place::UpdateDescription, "updatedFields") => &mut self.updated_fields,
-            (Place::UpdateDescription, "removedFields") => &mut self.removed_fields,
-            (Place::UpdateDescription, "truncatedArrays") => &mut self.truncated_arrays,
-            (Place::HasuraEvent, "op") => &mut self.hasura_op,
-            (Place::HasuraEvent, "data") => &mut self.data,
-            (Place::HasuraEvent, "session_variables") => &mut self.session_variables,
-            (Place::HasuraData, "new") => &mut self.new,
-            (Place::HasuraData, "old") => &mut self.old,
-            (Place::HasuraTable, "name") => &mut self.table,
-            (Place::HasuraTable, "schema") => &mut self.schema,
-            (Place::HasuraTrace, "trace_id") => &mut self.trace_id,
+        let name = key.name();
+        let place_of = match place {
+            Place::RowBefore => return note(&mut self.before_fields, field()),
+            Place::RowAfter => return note(&mut self.after_fields, field()),
+            Place::Root => match &*name {
+                "id" => &mut self.id,
+                "operationType" => &mut self.operation_type,
+                "operation" => &mut self.operation,
+                "event" => &mut self.event,
+                "payload" => return self.payload = true,
+                "scheduled_time" => return self.scheduled = true,
+                "source" => &mut self.source,
+                "database" => &mut self.database,
+                "collection" => &mut self.collection,
+                "documentKey" => &mut self.document_key,
+                "key" => &mut self.key,
+                "before" => &mut self.before,
+                "after" => &mut self.after,
+                "after_image" => &mut self.after_image,
+                "fullDocument" => &mut self.full_document,
+                "fullDocumentBeforeChange" => &mut self.full_document_before,
+                "created_at" => &mut self.created_at,
+                "wallTime" => &mut self.wall_time,
+                "committed_at" => &mut self.committed_at,
+                "lsid" => &mut self.lsid,
+                "txnNumber" => &mut self.txn_number,
+                "session" => &mut self.session,
+                "context" => &mut self.context,
+                "correlation_id" => &mut self.correlation,
+                _ => return,
+            },
+            Place::MongoId if name == "_data" => &mut self.resume_token,
+            Place::Namespace if name == "db" => &mut self.ns_database,
+            Place::Namespace if name == "coll" => &mut self.ns_collection,
+            Place::UpdateDescription => match &*name {
+                "updatedFields" => &mut self.updated_fields,
+                "removedFields" => &mut self.removed_fields,
+                "truncatedArrays" => &mut self.truncated_arrays,
+                _ => return,
+            },
+            Place::HasuraEvent => match &*name {
+                "op" => &mut self.hasura_op,
+                "data" => &mut self.data,
+                "session_variables" => &mut self.session_variables,
+                _ => return,
+            },
+            Place::HasuraData if name == "new" => &mut self.new,
+            Place::HasuraData if name == "old" => &mut self.old,
+            Place::HasuraTable if name == "name" => &mut self.table,
+            Place::HasuraTable if name == "schema" => &mut self.schema,
+            Place::HasuraTrace if name == "trace_id" => &mut self.trace_id,
             _ => return,
         };
         *place_of = Some(value);
     }
+}
+
+/// Notes a field; most rows have no more than the first allocation holds.
+#[inline]
+fn note(fields: &mut Vec<Field>, field: Field) {
+    if fields.capacity() == 0 {
+        fields.reserve(16);
+    }
+    fields.push(field);
 }
 
 pub(super) fn decode(text: String) -> Result<Change, DecodeError> {
@@ -153,13 +176,14 @@ pub(super) fn decode(text: String) -> Result<Change, DecodeError> {
         Some(b'{') => {}
         Some(_) => return Err(not_an_object(&text)),
     }
-    let found = Scanner::new(&text, Found::default()).object_text(Place::Root).map_err(|fault| json_error(&text, fault))?;
+    let mut found = Found::default();
+    Scanner::new(&text, &mut found).object_text(Place::Root).map_err(|fault| json_error(&text, fault))?;
     if found.event.is_some() {
-        hasura(text, found)
+        hasura(text, &mut found)
     } else if found.operation_type.is_some() {
-        mongodb(text, found)
+        mongodb(text, &mut found)
     } else if found.operation.is_some() {
-        recorded(text, found)
+        recorded(text, &mut found)
     } else {
         Err(unknown_form(&text, &found))
     }
@@ -182,7 +206,7 @@ fn not_an_object(text: &str) -> DecodeError {
 }
 
 fn unknown_form(text: &str, found: &Found) -> DecodeError {
-    let keys = found.keys.iter().map(|key| json::unescape(key.of(text)).into_owned()).collect();
+    let keys = json::members(text.trim_start_matches(SPACE)).map(|(key, _)| key.name().into_owned()).collect();
     let hint = match (found.scheduled, found.payload) {
         (true, _) => "; this looks like a scheduled trigger, which has no row",
         (false, true) => "; this looks like a payload wrapped as in Hasura's invocation log: use the object under `payload`",
@@ -191,9 +215,9 @@ fn unknown_form(text: &str, found: &Found) -> DecodeError {
     DecodeError::UnknownForm { keys, hint }
 }
 
-fn hasura(text: String, mut found: Found) -> Result<Change, DecodeError> {
+fn hasura(text: String, found: &mut Found) -> Result<Change, DecodeError> {
     let op = string(&text, found.hasura_op).ok_or(DecodeError::MissingField { pointer: "/event/op", expected: "a string" })?;
-    let operation = match op.as_str() {
+    let operation = match &*op {
         "INSERT" => Operation::Insert,
         "UPDATE" => Operation::Update,
         "DELETE" => Operation::Delete,
@@ -201,7 +225,7 @@ fn hasura(text: String, mut found: Found) -> Result<Change, DecodeError> {
         _ => {
             return Err(DecodeError::UnknownOperation {
                 pointer: "/event/op",
-                found: op,
+                found: op.into_owned(),
                 expected: "INSERT, UPDATE, DELETE, MANUAL",
             });
         }
@@ -209,8 +233,7 @@ fn hasura(text: String, mut found: Found) -> Result<Change, DecodeError> {
     if found.data.is_none_or(|data| !data.of(&text).starts_with('{')) {
         return Err(DecodeError::MissingField { pointer: "/event/data", expected: "an object with `old` and `new`" });
     }
-    let collection =
-        place(&text, found.table).ok_or(DecodeError::MissingField { pointer: "/table/name", expected: "a string" })?;
+    let collection = collection(&text, found.table, operation, "/table/name")?;
     let id = place(&text, found.id).ok_or(DecodeError::MissingField { pointer: "/id", expected: "a string" })?;
     let database = place(&text, found.schema).unwrap_or(Text::Owned(Box::default()));
     let before = row(&text, found.old, std::mem::take(&mut found.before_fields), "/event/data/old")?;
@@ -230,9 +253,10 @@ fn hasura(text: String, mut found: Found) -> Result<Change, DecodeError> {
         }
         _ => return Err(DecodeError::InconsistentEvent { pointer: "/event/data/new", rule: "an UPDATE has the new row" }),
     };
-    let mut change = Change::new(Body::Json(text), Shape::Hasura, operation).with_images(before, after);
+    let mut change = Change::new(Body::Json(text), Shape::Hasura, operation);
+    change.set_images((before, after));
     change.key = change.column("id");
-    change.id = usable_id(&change, id, "/id")?;
+    change.id = usable_id(&change, id, 256)?;
     change.collection = collection;
     change.database = database;
     change.committed = found.created_at.map(Slot::json);
@@ -241,20 +265,24 @@ fn hasura(text: String, mut found: Found) -> Result<Change, DecodeError> {
     Ok(change)
 }
 
-fn mongodb(text: String, mut found: Found) -> Result<Change, DecodeError> {
+fn mongodb(text: String, found: &mut Found) -> Result<Change, DecodeError> {
     let operation = string(&text, found.operation_type)
         .ok_or(DecodeError::MissingField { pointer: "/operationType", expected: "a string" })?;
     let (operation, replacement) = mongodb_operation(&operation);
-    let id = place(&text, found.resume_token)
-        .ok_or(DecodeError::MissingField { pointer: "/_id/_data", expected: "a resume token" })?;
+    let id = place(
+        &text,
+        found.resume_token.filter(|token| string(&text, Some(*token)).is_some_and(|token| is_token(token.as_bytes()))),
+    )
+    .ok_or(DecodeError::MissingField { pointer: "/_id/_data", expected: "a resume token" })?;
     let before = row(&text, found.full_document_before, std::mem::take(&mut found.before_fields), "/fullDocumentBeforeChange")?;
     let after = row(&text, found.full_document, std::mem::take(&mut found.after_fields), "/fullDocument")?;
     let (before, after) = mongodb_images(operation, before.unwrap_or(Image::NotCarried), after.unwrap_or(Image::NotCarried));
     let database = place(&text, found.ns_database).unwrap_or(Text::Owned(Box::default()));
-    let collection = place(&text, found.ns_collection).unwrap_or(Text::Owned(Box::default()));
+    let collection = collection(&text, found.ns_collection, operation, "/ns/coll")?;
     let key = found.document_key.filter(|key| key.of(&text).starts_with('{'));
-    let description = description(&text, &found);
-    let mut change = Change::new(Body::Json(text), Shape::MongoDb, operation).with_images(before, after);
+    let description = description(&text, found);
+    let mut change = Change::new(Body::Json(text), Shape::MongoDb, operation);
+    change.set_images((before, after));
     change.replacement = replacement;
     change.id = id;
     change.database = database;
@@ -266,25 +294,20 @@ fn mongodb(text: String, mut found: Found) -> Result<Change, DecodeError> {
     Ok(change)
 }
 
-fn recorded(text: String, mut found: Found) -> Result<Change, DecodeError> {
+fn recorded(text: String, found: &mut Found) -> Result<Change, DecodeError> {
     const EXPECTED: &str = "insert, update, replace, delete, manual";
     let name = string(&text, found.operation).ok_or(DecodeError::MissingField { pointer: "/operation", expected: "a string" })?;
-    let (operation, replacement) = match (name.as_str(), mongodb_operation(&name)) {
+    let (operation, replacement) = match (&*name, mongodb_operation(&name)) {
         ("manual", _) => (Operation::Manual, false),
         ("shard", _) => (Operation::Shard, false),
         (other, (Operation::Other, _)) if other != "other" => {
-            return Err(DecodeError::UnknownOperation { pointer: "/operation", found: name, expected: EXPECTED });
+            return Err(DecodeError::UnknownOperation { pointer: "/operation", found: name.into_owned(), expected: EXPECTED });
         }
         (_, known) => known,
     };
-    let of_rows = matches!(operation, Operation::Insert | Operation::Update | Operation::Delete | Operation::Manual);
-    let collection = match place(&text, found.collection) {
-        Some(collection) => collection,
-        None if of_rows => return Err(DecodeError::MissingField { pointer: "/collection", expected: "a string" }),
-        None => Text::Owned(Box::default()),
-    };
+    let collection = collection(&text, found.collection, operation, "/collection")?;
     let database = place(&text, found.database).unwrap_or(Text::Owned(Box::default()));
-    let source = string(&text, found.source);
+    let source = string(&text, found.source).map(Arc::from);
     let looked_up = string(&text, found.after_image).as_deref() == Some("lookup");
     let id = match found.id {
         Some(_) => place(&text, found.id).ok_or(DecodeError::MissingField { pointer: "/id", expected: "a string" })?,
@@ -296,20 +319,20 @@ fn recorded(text: String, mut found: Found) -> Result<Change, DecodeError> {
         Operation::Manual => (before.unwrap_or(Image::Absent), after.unwrap_or(Image::Absent)),
         _ => mongodb_images(operation, before.unwrap_or(Image::NotCarried), after.unwrap_or(Image::NotCarried)),
     };
-    let context = match found.context {
-        Some(span) => serde_json::from_str(span.of(&text)).map_err(|_| DecodeError::MissingField {
-            pointer: "/context",
-            expected: "an object with numbers in the range of a double",
-        })?,
+    let context = match found.context.map(|span| Raw::Json { text: span.of(&text), extended: false }.to_json()) {
         None => serde_json::Map::new(),
+        Some(Ok(serde_json::Value::Object(context))) => context,
+        Some(_) => return Err(DecodeError::MissingField { pointer: "/context", expected: "an object" }),
     };
-    let description = description(&text, &found);
-    let mut change = Change::new(Body::Json(text), Shape::Recorded, operation).with_images(before, after);
-    change.id = usable_id(&change, id, "/id")?;
+    let description = description(&text, found);
+    let mut change = Change::new(Body::Json(text), Shape::Recorded, operation);
+    change.set_images((before, after));
+    change.id = usable_id(&change, id, usize::MAX)?;
+    change.own_id = found.id.is_some();
     change.replacement = replacement;
     change.database = database;
     change.collection = collection;
-    change.source = source.map(Into::into);
+    change.source = source;
     change.key = found.key.map(Slot::json).or_else(|| change.column("_id")).or_else(|| change.column("id"));
     change.description = description;
     change.committed = found.committed_at.map(Slot::json);
@@ -325,11 +348,23 @@ fn row(text: &str, span: Option<Span>, mut fields: Vec<Field>, pointer: &'static
     match span.map(|span| (span, span.of(text).as_bytes().first())) {
         None | Some((_, Some(b'n'))) => Ok(None),
         Some((span, Some(b'{'))) => {
-            fields.retain(|field| span.start < field.key.start && field.key.end < span.end);
+            let inside = |field: &Field| span.start < field.key.start && field.key.end < span.end;
+            if !(fields.first().is_none_or(inside) && fields.last().is_none_or(inside)) {
+                fields.retain(inside);
+            }
             Ok(Some(Image::Row(Row::with_fields(Slot::json(span), fields))))
         }
         Some(_) => Err(DecodeError::MissingField { pointer, expected: "an object or null" }),
     }
+}
+
+/// The collection, which only what happens to a whole database has none of.
+fn collection(text: &str, at: Option<Span>, operation: Operation, pointer: &'static str) -> Result<Text, DecodeError> {
+    let collection = place(text, at).unwrap_or(Text::Owned(Box::default()));
+    if is_empty(&collection) && operation.of_rows() {
+        return Err(DecodeError::MissingField { pointer, expected: "a string" });
+    }
+    Ok(collection)
 }
 
 fn description(text: &str, found: &Found) -> Option<Description> {
@@ -339,10 +374,10 @@ fn description(text: &str, found: &Found) -> Option<Description> {
 }
 
 /// The string at `span`, escapes resolved.
-fn string(text: &str, span: Option<Span>) -> Option<String> {
+fn string(text: &str, span: Option<Span>) -> Option<Cow<'_, str>> {
     let quoted = span?.of(text);
     let between = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    Some(json::unescape(between).into_owned())
+    Some(json::unescape(between))
 }
 
 /// The string at `span`, left in place where it has no escapes.
@@ -355,10 +390,8 @@ fn place(text: &str, span: Option<Span>) -> Option<Text> {
     })
 }
 
-fn usable_id(change: &Change, id: Text, pointer: &'static str) -> Result<Text, DecodeError> {
+/// The id of an event that was sent here; those of recorded changes may be longer, as resume tokens are.
+fn usable_id(change: &Change, id: Text, longest: usize) -> Result<Text, DecodeError> {
     let text = change.text(&id);
-    if text.is_empty() || text.len() > 256 || text.chars().any(char::is_control) {
-        return Err(DecodeError::BadId { pointer });
-    }
-    Ok(id)
+    if is_id(text) && text.len() <= longest { Ok(id) } else { Err(DecodeError::BadId { pointer: "/id" }) }
 }

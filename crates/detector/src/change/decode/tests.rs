@@ -7,7 +7,8 @@ use crate::change::Change;
 
 /// A payload with the member at the pointer replaced by the text, or gone where that is empty.
 fn payload(pointer: &str, text: &str) -> String {
-    let whole = r#"{"id":"1","table":{"schema":"public","name":"moves"},"event":{"op":"INSERT","data":{"old":null,"new":{"id":7}}}}"#;
+    let whole =
+        r#"{"id":"1","table":{"schema":"public","name":"moves"},"event":{"op":"INSERT","data":{"old":null,"new":{"id":7}}}}"#;
     let mut value: serde_json::Value = serde_json::from_str(whole).unwrap();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let parent = value.pointer_mut(parent).unwrap().as_object_mut().unwrap();
@@ -27,7 +28,7 @@ fn every_json_that_is_no_change_is_refused_with_its_code_and_place() {
     let deep = format!(r#"{{"event":{{"data":{}{}}}}}"#, "[".repeat(130), "]".repeat(130));
     let long_id = payload("/id", &format!("\"{}\"", "x".repeat(257)));
     let op_expected = "expected one of INSERT, UPDATE, DELETE, MANUAL";
-    let table: [(&str, &str, &str); 50] = [
+    let table: [(&str, &str, &str); 51] = [
         ("", "empty_body", "the body is empty; expected a change as JSON: a Hasura event trigger payload"),
         (" \r\n\t", "empty_body", "the body is empty"),
         ("hello", "invalid_json", "not JSON at line 1, column 1, near `hello`: expected an object"),
@@ -69,13 +70,18 @@ fn every_json_that_is_no_change_is_refused_with_its_code_and_place() {
         (&payload("/event/data", ""), "missing_field", "`/event/data` is missing or is not an object with `old` and `new`"),
         (&payload("/event/data", "[]"), "missing_field", "`/event/data` is missing or is not an object with `old` and `new`"),
         (&payload("/event/data/new", "[]"), "missing_field", "`/event/data/new` is missing or is not an object or null"),
-        (&payload("/event/data/new", "null"), "inconsistent_event", "`/event/data/new` does not fit the operation: an INSERT has"),
+        (
+            &payload("/event/data/new", "null"),
+            "inconsistent_event",
+            "`/event/data/new` does not fit the operation: an INSERT has",
+        ),
         (&payload("/table", ""), "missing_field", "`/table/name` is missing or is not a string"),
         (&payload("/id", ""), "missing_field", "`/id` is missing or is not a string"),
         (&payload("/id", "\"\""), "bad_id", "`/id` is not usable as an id: expected 1 to 256 bytes without control characters"),
         (&payload("/id", "\"a\\u0007\""), "bad_id", "`/id` is not usable as an id"),
         (&long_id, "bad_id", "`/id` is not usable as an id"),
         (r#"{"operationType":"insert"}"#, "missing_field", "`/_id/_data` is missing or is not a resume token"),
+        (r#"{"operationType":"insert","_id":{"_data":"82"}}"#, "missing_field", "`/ns/coll` is missing or is not a string"),
         (r#"{"operationType":7}"#, "missing_field", "`/operationType` is missing or is not a string"),
         (r#"{"operation":"upsert","collection":"c"}"#, "unknown_op", "insert, update, replace, delete, manual"),
     ];
@@ -113,7 +119,6 @@ fn a_recorded_change_that_is_not_whole_is_refused() {
         (recorded(r#","after":"x""#), "`/after` is missing or is not an object or null"),
         (recorded(r#","id":7"#), "`/id` is missing or is not a string"),
         (recorded(r#","context":[]"#), "`/context` is missing or is not an object"),
-        (recorded(r#","context":{"a":1e400}"#), "`/context` is missing or is not an object with numbers in the range of a double"),
     ];
 
     for (text, expected) in table {
@@ -156,6 +161,8 @@ fn every_bson_that_is_no_change_is_refused_with_its_place() {
         (bytes(doc! {}), "missing_field", "`/_id/_data` is missing or is not a resume token".to_owned()),
         (with("_id", doc! { "_data": 7 }.into()), "missing_field", "`/_id/_data` is missing".to_owned()),
         (with("_id", "82".into()), "missing_field", "`/_id/_data` is missing".to_owned()),
+        (with("_id", doc! { "_data": "8\n2" }.into()), "missing_field", "`/_id/_data` is missing".to_owned()),
+        (with("ns", doc! { "db": "d" }.into()), "missing_field", "`/ns/coll` is missing or is not a string".to_owned()),
         (with("operationType", 7_i64.into()), "missing_field", "`/operationType` is missing or is not a string".to_owned()),
     ];
 

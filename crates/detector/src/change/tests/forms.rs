@@ -17,7 +17,6 @@ fn every_type() -> Document {
         "uuid": Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: vec![7; 16] }),
         "undefined": Bson::Undefined, "bool": true, "null": Bson::Null,
         "date": bson::DateTime::from_millis(1_795_234_057_123), "old": bson::DateTime::from_millis(-5),
-        "far": bson::DateTime::from_millis(1 << 62),
         "regex": Bson::RegularExpression(bson::Regex { pattern: "a+".try_into().unwrap(), options: "i".try_into().unwrap() }),
         "code": Bson::JavaScriptCode("f()".into()),
         "scoped": bson::JavaScriptCodeWithScope { code: "f()".into(), scope: doc! { "x": 1 } },
@@ -89,17 +88,12 @@ fn every_type_changed_is_seen_in_every_form() {
     let document = every_type();
     let names: Vec<String> = document.keys().filter(|name| *name != "_id").cloned().collect();
     // Every column takes the value of the next.
-    let shifted: Document = names
-        .iter()
-        .zip(names.iter().cycle().skip(1))
-        .map(|(name, next)| (name.clone(), document[next].clone()))
-        .collect();
+    let shifted: Document =
+        names.iter().zip(names.iter().cycle().skip(1)).map(|(name, next)| (name.clone(), document[next].clone())).collect();
 
     for (form, change) in forms(&update(document.clone(), shifted, doc! {})) {
         for name in &names {
-            // The two pairs of neighbours that hold the same value.
-            let expected = !["null"].contains(&name.as_str()) || change.before(name) != change.after(name);
-            assert_eq!(change.column_changed(name), expected, "{name} of {form}");
+            assert!(change.column_changed(name), "{name} of {form}");
         }
     }
 }
@@ -157,7 +151,11 @@ fn numbers_that_a_double_cannot_hold_are_kept_in_the_change() {
     let text = r#"{"operation":"insert","collection":"t","after":{"id":1,"big":18446744073709551616,"huge":1e400,"fine":0.12345678901234567890123,"long":9223372036854775808}}"#;
     let change = Change::from_json(text).unwrap();
 
-    assert!(change.after("big") > u64::MAX && change.after("huge") > f64::MAX && change.after("long") == 9_223_372_036_854_775_808_u64);
+    assert!(
+        change.after("big") > u64::MAX
+            && change.after("huge") > f64::MAX
+            && change.after("long") == 9_223_372_036_854_775_808_u64
+    );
     assert_eq!(change.after("fine").as_decimal().unwrap().to_string(), "0.12345678901234567890123");
     assert_eq!(change.after("huge").as_decimal().unwrap().to_string(), "1E+400");
     assert_eq!((change.after("huge").as_f64(), change.after("big").as_i64()), (None, None));

@@ -92,7 +92,8 @@ fn table(payload: &Value) -> (&str, &str) {
 
 #[test]
 fn what_is_no_row_event_is_refused_with_a_hint() {
-    let cron = json!({ "scheduled_time": "2026-11-21T10:00:00Z", "payload": {}, "created_at": "x", "id": "1", "name": "nightly" });
+    let cron =
+        json!({ "scheduled_time": "2026-11-21T10:00:00Z", "payload": {}, "created_at": "x", "id": "1", "name": "nightly" });
     let one_off = json!({ "scheduled_time": "2026-11-21T10:00:00Z", "payload": null, "created_at": "x", "id": "1" });
     let wrapped = json!({ "payload": payload("INSERT", &Value::Null, &json!({ "id": 1 })), "version": "2" });
     let table = [

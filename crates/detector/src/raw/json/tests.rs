@@ -17,7 +17,8 @@ impl<'t> Visitor<'t> for Every<'t> {
 }
 
 fn keys(text: &str) -> Result<Vec<&str>, super::JsonFault> {
-    Scanner::new(text, Every::default()).object_text(()).map(|every| every.0)
+    let mut every = Every::default();
+    Scanner::new(text, &mut every).object_text(()).map(|()| every.0)
 }
 
 #[test]

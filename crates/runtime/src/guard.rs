@@ -1,0 +1,110 @@
+//! How is a future of users' code polled and dropped without its panics reaching anybody else?
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use event_detector::{Panic, catch_panic};
+
+/// A future whose panics are its result.
+///
+/// A panic in its drop is swallowed: what it had to say has been said or is no longer wanted.
+pub(crate) struct Guarded<F>(Option<F>);
+
+impl<F: Future + Unpin> Guarded<F> {
+    /// The future that `make` makes; a panic in `make` is an error at once.
+    pub(crate) fn try_new(make: impl FnOnce() -> F) -> Result<Self, Panic> {
+        catch_panic(make).map(|future| Self(Some(future)))
+    }
+
+    /// Runs the future that `make` makes to its end.
+    pub(crate) async fn run(make: impl FnOnce() -> F) -> Result<F::Output, Panic> {
+        Self::try_new(make)?.await
+    }
+}
+
+impl<F: Future + Unpin> Future for Guarded<F> {
+    type Output = Result<F::Output, Panic>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(future) = &mut self.0 else { return Poll::Pending };
+        let output = match catch_panic(|| Pin::new(future).poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(panic) => Err(panic),
+        };
+        self.discard();
+        Poll::Ready(output)
+    }
+}
+
+impl<F> Guarded<F> {
+    fn discard(&mut self) {
+        if let Some(future) = self.0.take() {
+            let _swallowed = catch_panic(|| drop(future));
+        }
+    }
+}
+
+impl<F> Drop for Guarded<F> {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, poll_fn};
+    use std::task::Poll;
+
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+
+    use super::Guarded;
+
+    struct PanicsOnDrop;
+
+    impl Drop for PanicsOnDrop {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+
+    #[test]
+    fn a_panic_while_making_or_polling_is_the_result() {
+        let making = Guarded::<BoxFuture<'_, ()>>::run(|| panic!("no future")).now_or_never().unwrap();
+        let polling = Guarded::<BoxFuture<'_, ()>>::run(|| async { panic!("no luck") }.boxed()).now_or_never().unwrap();
+
+        assert_eq!(making.unwrap_err().message(), "no future");
+        assert_eq!(polling.unwrap_err().message(), "no luck");
+    }
+
+    #[test]
+    fn a_panic_in_the_drop_of_a_finished_future_reaches_nobody() {
+        let held = PanicsOnDrop;
+
+        let finished = Guarded::run(|| {
+            poll_fn(move |_| {
+                let _held = &held;
+                Poll::Ready(7)
+            })
+        });
+
+        assert_eq!(finished.now_or_never(), Some(Ok(7)));
+    }
+
+    #[test]
+    fn a_panic_in_the_drop_of_a_cut_future_reaches_nobody() {
+        let held = PanicsOnDrop;
+
+        let cut = Guarded::run(|| {
+            async move {
+                let _held = held;
+                pending::<()>().await;
+            }
+            .boxed()
+        });
+
+        assert_eq!(cut.now_or_never(), None);
+    }
+}
