@@ -153,7 +153,10 @@ mod tests {
         the following required arguments were not provided: --file <FILE>
         usage: detector run --file <FILE> --strict; `--help` shows more
         ");
-        insta::assert_snapshot!(said(&["emit"]), @"");
+        insta::assert_snapshot!(said(&["emit"]), @r"
+        the following required arguments were not provided: <COLLECTION>
+        usage: detector emit <COLLECTION>; `--help` shows more
+        ");
     }
 
     #[test]

@@ -64,6 +64,7 @@ mod tests {
     struct Opaque;
 
     #[test]
+    #[expect(clippy::needless_borrow, reason = "the references choose among the three, as in the expansion of `#[job]`")]
     fn an_argument_is_shown_by_the_best_that_its_type_can_do() {
         assert_eq!((&&&Shown(&Some(5))).shown(), serde_json::json!(5));
         assert_eq!((&&&Shown(&std::time::Duration::from_millis(1500))).shown(), "1.5s");

@@ -98,7 +98,7 @@ impl<'c> Raw<'c> {
                 Ok((Cow::Borrowed(key), Self::Bson { tag: element.tag, bytes: element.value }))
             }),
             Self::Json { text, extended } if text.starts_with('{') => {
-                Ok(json::members(text).map(|(key, text)| (json::unescape(key.text), Self::Json { text, extended })).collect())
+                Ok(json::members(text).map(|(key, text)| (key.name(), Self::Json { text, extended })).collect())
             }
             Self::Tree(serde_json::Value::Object(map)) => {
                 Ok(map.iter().map(|(key, value)| (Cow::Borrowed(key.as_str()), Self::Tree(value))).collect())
@@ -141,13 +141,6 @@ impl<'c> Raw<'c> {
             | (Self::Json { text: left, extended: true }, Self::Json { text: right, extended: true }) => left == right,
             _ => false,
         }
-    }
-}
-
-impl json::Key<'_> {
-    /// Whether the key, escapes resolved, is `name`.
-    pub(crate) fn is(&self, name: &str) -> bool {
-        if self.escaped { json::unescape(self.text) == name } else { self.text == name }
     }
 }
 
@@ -206,16 +199,16 @@ fn json_kind(text: &str, extended: bool) -> Kind<'_> {
 fn extended_kind(object: &str) -> Option<Kind<'_>> {
     let mut members = json::members(object);
     let (key, text) = members.next()?;
-    if !key.text.starts_with('$') {
+    if !key.text().starts_with('$') {
         return None;
     }
     if members.next().is_some() {
-        let typed = matches!(key.text, "$code" | "$scope" | "$regex" | "$options" | "$ref" | "$id");
+        let typed = matches!(key.text(), "$code" | "$scope" | "$regex" | "$options" | "$ref" | "$id");
         return typed.then_some(Kind::Other);
     }
     let between = || text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let decimal = || between().map(|text| Kind::Number(Number::Decimal(Cow::Borrowed(text))));
-    let kind = match key.text {
+    let kind = match key.text() {
         "$oid" => ::bson::oid::ObjectId::parse_str(between()?).ok().map(|id| Kind::ObjectId(id.bytes())),
         "$numberInt" | "$numberLong" => between()?.parse().ok().map(|int| Kind::Number(Number::Int(int))),
         "$numberDouble" => between()?.parse().ok().map(|double| Kind::Number(Number::Double(double))),

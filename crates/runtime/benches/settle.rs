@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use event_detector_runtime::Runtime;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use serde_json::json;
+use tokio::sync::oneshot;
 
 const JOBS: [&str; 5] = ["rerun_ar", "post_webhook", "publish_event_log", "notify_driver", "update_index"];
 const IN_FLIGHT: usize = 64;
@@ -129,6 +130,43 @@ async fn join_all_guarded(yields: bool) {
     black_box(join_all(guarded).await);
 }
 
+/// The least that any way to threads of their own costs: five boxed futures go there together, and one answer comes back.
+async fn one_hop(threads: &mpsc::Sender<Hop>, count: usize) -> Duration {
+    let start = Instant::now();
+    let takers = (0..IN_FLIGHT).map(|_| {
+        let threads = threads.clone();
+        tokio::spawn(async move {
+            for _ in 0..count.div_ceil(IN_FLIGHT) {
+                let (done, answer) = oneshot::channel();
+                threads.send((JOBS.map(|_| boxed(false)), done)).expect("the threads are there");
+                black_box(answer.await.expect("an answer comes"));
+            }
+        })
+    });
+    for taker in takers.collect::<Vec<_>>() {
+        taker.await.expect("nobody panics");
+    }
+    start.elapsed()
+}
+
+type Hop = ([BoxFuture<'static, serde_json::Value>; 5], oneshot::Sender<[Option<serde_json::Value>; 5]>);
+
+fn hop_threads() -> mpsc::Sender<Hop> {
+    let (threads, waiting) = mpsc::channel::<Hop>();
+    let waiting = Arc::new(Mutex::new(waiting));
+    for _ in 0..2 {
+        let waiting = Arc::clone(&waiting);
+        std::thread::spawn(move || {
+            loop {
+                let next = waiting.lock().expect("nobody panics").recv();
+                let Ok((work, done)) = next else { return };
+                let _given_up = done.send(work.map(|work| catch_panic(|| work.now_or_never()).ok().flatten()));
+            }
+        });
+    }
+    threads
+}
+
 async fn spawned(yields: bool) {
     for task in JOBS.map(|_| tokio::spawn(boxed(yields))) {
         black_box(task.await.expect("nobody panics"));
@@ -140,6 +178,10 @@ fn settle(criterion: &mut Criterion) {
     let bare = runtime(&tokio, no_jobs);
     criterion.bench_function("settle/without jobs/pipelined", |bench| {
         bench.iter_custom(|times| tokio.block_on(pipelined(&bare, usize::try_from(times).expect("a count of iterations"))));
+    });
+    let threads = hop_threads();
+    criterion.bench_function("settle/floor: one hop/pipelined", |bench| {
+        bench.iter_custom(|times| tokio.block_on(one_hop(&threads, usize::try_from(times).expect("a count of iterations"))));
     });
     for (kind, jobs, yields) in [("ready", ready_jobs as fn(&Change) -> Vec<Job>, false), ("yielding", yielding_jobs, true)] {
         let runtime = runtime(&tokio, jobs);

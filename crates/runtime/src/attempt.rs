@@ -46,7 +46,9 @@ enum State<M, F: Future> {
     /// In the queue, to be polled.
     Queued(Guarded<F>),
     /// A thread is inside; `woken` when it is to be polled again at once.
-    Polling { woken: bool },
+    Polling {
+        woken: bool,
+    },
     /// Waits to be woken.
     Asleep(Guarded<F>),
     Ended(Result<F::Output, Panic>),

@@ -132,7 +132,8 @@ mod tests {
     async fn changes_of_different_documents_and_without_one_go_side_by_side() {
         let lanes = Lanes::new(&Config::default());
 
-        let running: Vec<_> = [Some(1), Some(2), None, None].map(|lane| lanes.admit(lane).now_or_never().unwrap().start().now_or_never()).into();
+        let running: Vec<_> =
+            [Some(1), Some(2), None, None].map(|lane| lanes.admit(lane).now_or_never().unwrap().start().now_or_never()).into();
 
         assert!(running.iter().all(Option::is_some));
     }

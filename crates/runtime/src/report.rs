@@ -90,7 +90,8 @@ impl Report {
 
     /// Whether everything went well: each event was decided without an error, and each job succeeded.
     pub fn is_clean(&self) -> bool {
-        self.events.iter().all(|event| event.error.is_none() && event.undecided.is_empty()) && self.jobs().all(JobReport::completed)
+        self.events.iter().all(|event| event.error.is_none() && event.undecided.is_empty())
+            && self.jobs().all(JobReport::completed)
     }
 }
 

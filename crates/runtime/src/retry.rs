@@ -50,11 +50,8 @@ mod tests {
 
     #[test]
     fn each_wait_is_drawn_below_a_doubling_end_that_stops_at_the_cap() {
-        let config = Config {
-            backoff_base: Duration::from_millis(100),
-            backoff_cap: Duration::from_millis(400),
-            ..Config::default()
-        };
+        let config =
+            Config { backoff_base: Duration::from_millis(100), backoff_cap: Duration::from_millis(400), ..Config::default() };
         let mut longest = [Duration::ZERO; 5];
 
         for _ in 0..1_000 {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use event_detector::{Cancellation, Canceller, Change, Detector, Job, JobDeclaration, Registry, State, Unknown, Verdict};
+use event_detector::{Cancellation, Canceller, Change, Detector, JobDeclaration, Registry, State, Unknown, Verdict};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -14,8 +14,8 @@ use crate::job_threads::JobThreads;
 use crate::lanes::{Lanes, Ticket};
 use crate::plugin::{Hook, Plugin, Plugins, Problem};
 use crate::report::{EventReport, Report};
-use crate::supervise::{Attempts, Placed, Supervisor, after};
-use crate::timer::Timer;
+use crate::supervise::{Supervisor, Wanted};
+use crate::timer::after;
 
 /// Per event the unknowns that are warned of; a detector that reads columns by computed names has any number of them.
 const MAX_WARNINGS: usize = 50;
@@ -54,10 +54,14 @@ pub struct Builder {
 #[non_exhaustive]
 pub enum BuildError {
     /// There is no tokio runtime around the call.
-    #[error("a runtime is built inside tokio, whose timers and I/O its jobs use; call `build` in an async function, e.g. under `#[tokio::main]`")]
+    #[error(
+        "a runtime is built inside tokio, whose timers and I/O its jobs use; call `build` in an async function, e.g. under `#[tokio::main]`"
+    )]
     OutsideTokio,
     /// A job that an event names asks for state that is not registered.
-    #[error("the job `{job}` of the event `{event}` needs state of type `{wanted}`, and none is registered; add `.state(value)` to the program's `App`")]
+    #[error(
+        "the job `{job}` of the event `{event}` needs state of type `{wanted}`, and none is registered; add `.state(value)` to the program's `App`"
+    )]
     MissingState {
         /// The event's name.
         event: &'static str,
@@ -144,13 +148,7 @@ pub struct Admitted {
 impl Runtime {
     /// The parts of a runtime over `registry`, with the default limits.
     pub fn builder(registry: Registry) -> Builder {
-        Builder {
-            registry,
-            config: Config::default(),
-            state: State::default(),
-            context: Map::new(),
-            plugins: Plugins::default(),
-        }
+        Builder { registry, config: Config::default(), state: State::default(), context: Map::new(), plugins: Plugins::default() }
     }
 
     /// The events this runtime knows.
@@ -200,12 +198,11 @@ impl Admitted {
 #[derive(Default)]
 struct Detection {
     events: Vec<EventReport>,
+    /// Per event what was said of it; empty without plugins, who alone are told.
     verdicts: Vec<Verdict>,
     problems: Vec<Problem>,
-    /// The jobs of all events, in order.
-    jobs: Vec<Placed>,
-    /// For each job the index of its event.
-    events_of_jobs: Vec<usize>,
+    /// The jobs of those events that have any.
+    wanted: Vec<Wanted>,
 }
 
 impl Inner {
@@ -218,7 +215,8 @@ impl Inner {
         }
         self.plugins.change(&mut change, self.config.plugin_timeout).await;
         let change = Arc::new(change);
-        let span = tracing::info_span!("change", id = change.id(), collection = change.collection(), operation = %change.operation());
+        let span =
+            tracing::info_span!("change", id = change.id(), collection = change.collection(), operation = %change.operation());
         async {
             let report = self.run(start, change).await;
             self.plugins.tell(Hook::Report(&report), self.config.plugin_timeout).await;
@@ -231,21 +229,19 @@ impl Inner {
     async fn run(&self, start: Instant, change: Arc<Change>) -> Report {
         let detection = self.detect(&change);
         self.tell_detection(&change, &detection).await;
-        let Detection { mut events, jobs, events_of_jobs, .. } = detection;
-        if !jobs.is_empty() {
+        let Detection { mut events, wanted, .. } = detection;
+        if !wanted.is_empty() {
             let supervisor = Supervisor {
                 config: &self.config,
+                queue: self.threads.queue(),
                 plugins: &self.plugins,
                 state: &self.state,
                 cancellation: &self.cancellation,
                 change: &change,
-                timer: Timer::new(start),
                 deadline: self.config.change_deadline.map(|limit| after(start, limit)),
-                attempts: Attempts::new(self.threads.queue()),
+                settled: Arc::default(),
             };
-            for (event, job) in events_of_jobs.into_iter().zip(supervisor.settle_all(jobs).await) {
-                events[event].jobs.push(job);
-            }
+            supervisor.settle_all(wanted, &mut events).await;
         }
         Report { change, events, duration: start.elapsed() }
     }
@@ -284,7 +280,10 @@ impl Inner {
         }
         if report.detected {
             match detector.jobs(change) {
-                Ok(jobs) => detection.place(event, jobs, span),
+                Ok(jobs) if jobs.is_empty() => {}
+                Ok(jobs) => {
+                    detection.wanted.push(Wanted { event: detection.events.len(), name: event, span: span.clone(), jobs });
+                }
                 Err(panic) => {
                     tracing::error!(%panic, "the event's `jobs` failed; the event is detected, but none of its jobs runs");
                     report.error = Some(format!("`jobs` {panic}"));
@@ -293,7 +292,9 @@ impl Inner {
             }
         }
         detection.events.push(report);
-        detection.verdicts.push(verdict);
+        if !self.plugins.is_empty() {
+            detection.verdicts.push(verdict);
+        }
     }
 
     /// Warns of each unknown the first time that an event meets it.
@@ -315,18 +316,6 @@ impl Inner {
         }
         for problem in &detection.problems {
             self.plugins.tell(Hook::Error(change, problem), limit).await;
-        }
-    }
-}
-
-impl Detection {
-    /// Takes the jobs of the event that is noted next.
-    fn place(&mut self, event: &'static str, jobs: Vec<Job>, span: &Span) {
-        let first = self.jobs.len();
-        for job in jobs {
-            let nth = self.jobs[first..].iter().filter(|placed| placed.job.name() == job.name()).count();
-            self.jobs.push(Placed { job, event, nth: u32::try_from(nth).unwrap_or(u32::MAX), span: span.clone() });
-            self.events_of_jobs.push(self.events.len());
         }
     }
 }

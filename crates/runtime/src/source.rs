@@ -208,7 +208,12 @@ impl Runtime {
     /// After `stop` no change is taken; those in flight have [`Config::drain`](crate::Config::drain) to settle, then what is left of
     /// them is cut, and this runtime starts no job any more. In the end the plugins are flushed and shut down. `on_reject` is told
     /// of what is not a change. Dropping the future cuts the sources and the changes in flight.
-    pub async fn run(&self, sources: Sources, stop: impl Future<Output = ()>, on_reject: impl Fn(&Rejected) + Send + Sync + 'static) -> Summary {
+    pub async fn run(
+        &self,
+        sources: Sources,
+        stop: impl Future<Output = ()>,
+        on_reject: impl Fn(&Rejected) + Send + Sync + 'static,
+    ) -> Summary {
         let (stopper, stopping) = watch::channel(false);
         let tasks = Mutex::new(Some(JoinSet::new()));
         let work = Arc::new(Work { tasks, summary: Arc::default(), on_reject: Box::new(on_reject) });
@@ -234,7 +239,9 @@ impl Runtime {
                 match ended {
                     Ok(Ok(SourceEnd::Exhausted)) => {}
                     Ok(Ok(SourceEnd::Stopped { left })) => summary.left.push((name, left)),
-                    Ok(Err(error)) if error.is::<Stopping>() => summary.left.push((name, "what it had not yet handed over".to_owned())),
+                    Ok(Err(error)) if error.is::<Stopping>() => {
+                        summary.left.push((name, "what it had not yet handed over".to_owned()))
+                    }
                     Ok(Err(error)) => summary.source_errors.push((name, error.to_string())),
                     Err(panic) => summary.source_errors.push((name, format!("it {panic}"))),
                 }

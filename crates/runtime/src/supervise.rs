@@ -1,8 +1,12 @@
 //! What happens to one job from its start until it has settled?
+//!
+//! The jobs of a change are supervised by one future, on the caller's runtime; only their attempts run on the job threads. It
+//! looks at all of them whenever one has ended or a limit is over, and lets each go as far as it can.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use event_detector::{Cancellation, Change, Job, JobContext, JobRun, Panic, State, is_fatal};
@@ -14,196 +18,304 @@ use tracing::Span;
 
 use crate::attempt::Attempt;
 use crate::config::Config;
-use crate::job_threads::{Queue, Work, lock};
+use crate::job_threads::{Queue, Work};
 use crate::plugin::{Hook, Plugins, Problem};
-use crate::report::{JobReport, JobStatus};
+use crate::report::{EventReport, JobReport, JobStatus};
 use crate::retry::RetrySchedule;
-use crate::timer::{Timer, Waited};
+use crate::timer::{Timer, after};
 
 /// What every job of a change shares.
 pub(crate) struct Supervisor<'r> {
     pub(crate) config: &'r Config,
+    pub(crate) queue: &'r Arc<Queue>,
     pub(crate) plugins: &'r Plugins,
     pub(crate) state: &'r Arc<State>,
     pub(crate) cancellation: &'r Cancellation,
     pub(crate) change: &'r Arc<Change>,
-    pub(crate) timer: Timer,
     /// The end of the whole change.
     pub(crate) deadline: Option<Instant>,
-    pub(crate) attempts: Attempts<'r>,
+    /// Woken when any attempt has ended.
+    pub(crate) settled: Arc<AtomicWaker>,
 }
 
-/// The attempts of one change on their way to the job threads.
-pub(crate) struct Attempts<'r> {
-    queue: &'r Arc<Queue>,
-    /// Woken when any of them has ended.
-    settled: Arc<AtomicWaker>,
-    /// Those that go into the queue together at the end of this look.
-    starting: Mutex<Vec<Arc<dyn Work>>>,
-}
-
-/// A job with its place: the event it belongs to, and how many of its name come before it there.
-pub(crate) struct Placed {
-    pub(crate) job: Job,
-    pub(crate) event: &'static str,
-    pub(crate) nth: u32,
-    /// The span of the event.
+/// The jobs of one event, in the order of declaration.
+pub(crate) struct Wanted {
+    /// Which of the change's events it is.
+    pub(crate) event: usize,
+    pub(crate) name: &'static str,
     pub(crate) span: Span,
+    pub(crate) jobs: Vec<Job>,
 }
+
+/// One look at all jobs of a change.
+struct Look {
+    timer: Timer,
+    cancelled: bool,
+    /// The attempts that go to the job threads together at the end of the look.
+    starting: Vec<Arc<dyn Work>>,
+}
+
+/// A job on its way to its report.
+struct Settling<'r> {
+    /// Which of the change's events it belongs to.
+    event: usize,
+    /// The jobs of that event, and which of them it is.
+    jobs: Arc<[Job]>,
+    place: usize,
+    run: Arc<JobRun>,
+    span: Span,
+    /// When the first attempt began.
+    start: Instant,
+    attempts: u32,
+    schedule: Option<RetrySchedule>,
+    /// Why the attempt before failed.
+    before: Option<String>,
+    phase: Phase<'r>,
+}
+
+enum Phase<'r> {
+    /// The hooks before the first attempt.
+    Beginning(BoxFuture<'r, ()>),
+    /// The first attempt is next.
+    Ready,
+    Attempting {
+        attempt: Attempt<AttemptResult>,
+        deadline: Instant,
+    },
+    /// Between two attempts.
+    Pausing {
+        until: Instant,
+    },
+    /// The hooks after the last attempt.
+    Ending(BoxFuture<'r, JobReport>),
+    Settled(JobReport),
+}
+
+/// What a job returned, or its error and whether that is fatal.
+type AttemptResult = Result<serde_json::Value, (String, bool)>;
 
 /// How one attempt ended.
 enum Ended {
     Succeeded(serde_json::Value),
-    Failed { error: String, fatal: bool },
+    Failed {
+        error: String,
+        fatal: bool,
+    },
     Panicked(Panic),
     /// It was cut, or could not be because it blocked its thread.
-    TimedOut { limit: Duration, blocked: bool },
+    TimedOut {
+        limit: Duration,
+        blocked: bool,
+    },
     ChangeOver,
     Cancelled,
 }
 
-impl<'r> Attempts<'r> {
-    pub(crate) fn new(queue: &'r Arc<Queue>) -> Self {
-        Self { queue, settled: Arc::default(), starting: Mutex::default() }
-    }
-
-    fn start(&self, job: &Arc<Job>, cx: JobContext, span: Span) -> Attempt<Result<serde_json::Value, (String, bool)>> {
-        let job = Arc::clone(job);
-        let make = move || job.start(cx).map(|result| result.map_err(|error| (format!("{error:#}"), is_fatal(&error))));
-        let attempt = Attempt::new(make, span, Arc::clone(&self.settled), Arc::clone(self.queue));
-        lock(&self.starting).push(attempt.work());
-        attempt
-    }
-
-    fn send(&self) {
-        let starting = std::mem::take(&mut *lock(&self.starting));
-        if !starting.is_empty() {
-            self.queue.push(starting);
+impl<'r> Supervisor<'r> {
+    /// Waits until all jobs have settled, whatever any of them does, and notes their reports in their events, in order.
+    pub(crate) async fn settle_all(&self, wanted: Vec<Wanted>, events: &mut [EventReport]) {
+        let count = wanted.iter().map(|wanted| wanted.jobs.len()).sum();
+        let mut look = Look { timer: Timer::new(), cancelled: false, starting: Vec::with_capacity(count) };
+        let mut jobs = Vec::with_capacity(count);
+        for wanted in wanted {
+            events[wanted.event].jobs.reserve_exact(wanted.jobs.len());
+            self.prepare(wanted, look.timer.now(), &mut jobs);
         }
-    }
-}
-
-impl Supervisor<'_> {
-    /// Runs one job to its end: attempts, waits between them, and the hooks around it.
-    async fn settle(&self, placed: Placed) -> JobReport {
-        let Placed { job, event, nth, span } = placed;
-        let limit = job.own_timeout().unwrap_or(self.config.job_timeout);
-        let retries = job.own_retries().unwrap_or(self.config.job_retries);
-        let job = Arc::new(job);
-        let mut schedule = RetrySchedule::new(self.config, retries);
-        let run = Arc::new(JobRun {
-            change: Arc::clone(self.change),
-            event,
-            job: job.shared_name(),
-            nth,
-            state: Arc::clone(self.state),
-            cancellation: self.cancellation.clone(),
-        });
-        let span = tracing::info_span!(parent: &span, "job", name = job.name());
-        if !self.plugins.is_empty() {
-            self.tell_start(&run).await;
-        }
-        let start = self.timer.now();
-        let mut attempts = 0;
-        let mut before = None;
-        let ended = loop {
-            if let Some(cut) = self.cut() {
-                break cut;
+        let mut cancelled = pin!(self.cancellation.cancelled());
+        poll_fn(|cx| {
+            self.settled.register(cx.waker());
+            loop {
+                look.timer.look();
+                look.cancelled = look.cancelled || cancelled.as_mut().poll(cx).is_ready();
+                let mut pending = false;
+                for job in &mut jobs {
+                    pending |= self.advance(job, &mut look, cx).is_pending();
+                }
+                if !look.starting.is_empty() {
+                    self.queue.push(look.starting.drain(..));
+                }
+                if !pending {
+                    return Poll::Ready(());
+                }
+                if look.timer.poll_next(cx).is_pending() {
+                    return Poll::Pending;
+                }
             }
-            attempts += 1;
-            let ended = self.attempt(&job, &run, attempts, limit, &span).await;
-            if !ended.may_be_retried() {
-                break ended;
-            }
-            let Some(wait) = schedule.next() else { break ended };
-            before = ended.text();
-            tracing::debug!(parent: &span, attempt = attempts, error = before, ?wait, "the attempt failed; the job is tried again");
-            if let Some(cut) = self.pause(wait).await {
-                break cut;
-            }
-        };
-        let duration = self.timer.now().saturating_duration_since(start);
-        let report = ended.report(&job, attempts, retries.saturating_add(1), duration, before);
-        if !self.plugins.is_empty() {
-            self.tell_end(event, &report).await;
-        }
-        report
-    }
-
-    async fn attempt(&self, job: &Arc<Job>, run: &Arc<JobRun>, number: u32, limit: Duration, span: &Span) -> Ended {
-        let over = after(self.timer.now(), limit);
-        let deadline = self.deadline.map_or(over, |end| end.min(over));
-        let cx = JobContext::new(Arc::clone(run), number, Some(deadline.into_std()));
-        let mut attempt = self.attempts.start(job, cx, span.clone());
-        match self.timer.wait(deadline, &mut attempt).await {
-            Waited::Done(Ok(Ok(value))) => Ended::Succeeded(value),
-            Waited::Done(Ok(Err((error, fatal)))) => Ended::Failed { error, fatal },
-            Waited::Done(Err(panic)) => Ended::Panicked(panic),
-            Waited::TimeIsOver if deadline < over => Ended::ChangeOver,
-            Waited::TimeIsOver => Ended::TimedOut { limit, blocked: attempt.cut() },
-            Waited::Cancelled => Ended::Cancelled,
-        }
-    }
-
-    /// The end, when there is no use in another attempt.
-    fn cut(&self) -> Option<Ended> {
-        if self.timer.is_cancelled() {
-            Some(Ended::Cancelled)
-        } else {
-            self.deadline.filter(|end| *end <= self.timer.now()).map(|_| Ended::ChangeOver)
-        }
-    }
-
-    /// Waits before the next attempt; returns the end when the change ends first.
-    async fn pause(&self, wait: Duration) -> Option<Ended> {
-        let until = after(self.timer.now(), wait);
-        let end = self.deadline.unwrap_or(until).min(until);
-        match self.timer.wait(end, &mut std::future::pending::<()>()).await {
-            Waited::Cancelled => Some(Ended::Cancelled),
-            _ if end < until => Some(Ended::ChangeOver),
-            _ => None,
-        }
-    }
-
-    /// Boxed, as what follows, so that a job without plugins does not carry the place for it.
-    fn tell_start<'a>(&'a self, run: &'a Arc<JobRun>) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let cx = JobContext::new(Arc::clone(run), 1, None);
-            self.plugins.tell(Hook::JobStarted(&cx), self.config.plugin_timeout).await;
-            // The hook took its own time, perhaps without letting go of the thread.
-            self.timer.look();
         })
+        .await;
+        for job in jobs {
+            if let Phase::Settled(report) = job.phase {
+                events[job.event].jobs.push(report);
+            }
+        }
     }
 
-    fn tell_end<'a>(&'a self, event: &'static str, report: &'a JobReport) -> BoxFuture<'a, ()> {
+    fn prepare(&self, wanted: Wanted, now: Instant, settling: &mut Vec<Settling<'r>>) {
+        let Wanted { event, name, span, jobs } = wanted;
+        let jobs: Arc<[Job]> = jobs.into();
+        for (place, job) in jobs.iter().enumerate() {
+            let nth = jobs[..place].iter().filter(|before| before.name() == job.name()).count();
+            let run = Arc::new(JobRun {
+                change: Arc::clone(self.change),
+                event: name,
+                job: job.shared_name(),
+                nth: u32::try_from(nth).unwrap_or(u32::MAX),
+                state: Arc::clone(self.state),
+                cancellation: self.cancellation.clone(),
+            });
+            settling.push(Settling {
+                event,
+                jobs: Arc::clone(&jobs),
+                place,
+                span: tracing::info_span!(parent: &span, "job", name = job.name()),
+                phase: if self.plugins.is_empty() { Phase::Ready } else { Phase::Beginning(self.tell_start(&run)) },
+                run,
+                start: now,
+                attempts: 0,
+                schedule: None,
+                before: None,
+            });
+        }
+    }
+
+    /// Lets `job` go as far as it can in this look; ready when it has settled.
+    fn advance(&self, job: &mut Settling<'r>, look: &mut Look, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            job.phase = match &mut job.phase {
+                Phase::Settled(_) => return Poll::Ready(()),
+                Phase::Beginning(told) => {
+                    if told.poll_unpin(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    // The hooks took their time, perhaps without letting go of the thread.
+                    look.timer.look_again();
+                    Phase::Ready
+                }
+                Phase::Ready => {
+                    job.start = look.timer.now();
+                    self.attempt(job, look)
+                }
+                Phase::Attempting { attempt, deadline } => match attempt.poll_unpin(cx) {
+                    Poll::Ready(result) => self.ended(job, Ended::from(result), look),
+                    Poll::Pending if look.cancelled => self.ended(job, Ended::Cancelled, look),
+                    Poll::Pending if !look.timer.is_over(*deadline) => return Poll::Pending,
+                    Poll::Pending if self.deadline.is_some_and(|end| end <= *deadline) => {
+                        self.ended(job, Ended::ChangeOver, look)
+                    }
+                    Poll::Pending => {
+                        let blocked = attempt.cut();
+                        self.ended(job, Ended::TimedOut { limit: self.limit(job.job()), blocked }, look)
+                    }
+                },
+                Phase::Pausing { until } => {
+                    let until = self.deadline.map_or(*until, |end| end.min(*until));
+                    if !look.cancelled && !look.timer.is_over(until) {
+                        return Poll::Pending;
+                    }
+                    self.attempt(job, look)
+                }
+                Phase::Ending(told) => match told.poll_unpin(cx) {
+                    Poll::Ready(report) => Phase::Settled(report),
+                    Poll::Pending => return Poll::Pending,
+                },
+            };
+        }
+    }
+
+    fn limit(&self, job: &Job) -> Duration {
+        job.own_timeout().unwrap_or(self.config.job_timeout)
+    }
+
+    fn retries(&self, job: &Job) -> u32 {
+        job.own_retries().unwrap_or(self.config.job_retries)
+    }
+
+    /// Begins the next attempt, unless there is no use in one.
+    fn attempt(&self, job: &mut Settling<'r>, look: &mut Look) -> Phase<'r> {
+        if look.cancelled {
+            return self.end(job, Ended::Cancelled, look);
+        }
+        let now = look.timer.now();
+        if self.deadline.is_some_and(|end| end <= now) {
+            return self.end(job, Ended::ChangeOver, look);
+        }
+        job.attempts += 1;
+        let own = after(now, self.limit(job.job()));
+        let deadline = self.deadline.map_or(own, |end| end.min(own));
+        let cx = JobContext::new(Arc::clone(&job.run), job.attempts, Some(deadline.into_std()));
+        let (jobs, place) = (Arc::clone(&job.jobs), job.place);
+        let make = move || jobs[place].start(cx).map(|result| result.map_err(|error| (format!("{error:#}"), is_fatal(&error))));
+        let attempt = Attempt::new(make, job.span.clone(), Arc::clone(&self.settled), Arc::clone(self.queue));
+        look.starting.push(attempt.work());
+        Phase::Attempting { attempt, deadline }
+    }
+
+    /// After an attempt: another one later, or the end.
+    fn ended(&self, job: &mut Settling<'r>, ended: Ended, look: &Look) -> Phase<'r> {
+        if ended.may_be_retried() {
+            let retries = self.retries(job.job());
+            let schedule = job.schedule.get_or_insert_with(|| RetrySchedule::new(self.config, retries));
+            if let Some(wait) = schedule.next() {
+                job.before = ended.text();
+                tracing::debug!(parent: &job.span, attempt = job.attempts, error = job.before, ?wait, "the attempt failed; the job is tried again");
+                return Phase::Pausing { until: after(look.timer.now(), wait) };
+            }
+        }
+        self.end(job, ended, look)
+    }
+
+    fn end(&self, job: &mut Settling<'r>, ended: Ended, look: &Look) -> Phase<'r> {
+        let status = ended.status();
+        let mut error = ended.text();
+        if let (JobStatus::Cancelled, Some(error), Some(before)) = (status, &mut error, &job.before) {
+            error.push_str("; the attempt before: ");
+            error.push_str(before);
+        }
+        let report = JobReport {
+            name: job.job().shared_name(),
+            options: job.job().options().to_vec(),
+            status,
+            attempts: job.attempts,
+            attempts_allowed: self.retries(job.job()).saturating_add(1),
+            duration: look.timer.now().saturating_duration_since(job.start),
+            result: ended.result(),
+            error,
+        };
+        if self.plugins.is_empty() { Phase::Settled(report) } else { Phase::Ending(self.tell_end(job.run.event, report)) }
+    }
+
+    fn tell_start(&self, run: &Arc<JobRun>) -> BoxFuture<'r, ()> {
+        let (plugins, limit, cx) = (self.plugins, self.config.plugin_timeout, JobContext::new(Arc::clone(run), 1, None));
+        Box::pin(async move { plugins.tell(Hook::JobStarted(&cx), limit).await })
+    }
+
+    fn tell_end(&self, event: &'static str, report: JobReport) -> BoxFuture<'r, JobReport> {
+        let (plugins, limit, change) = (self.plugins, self.config.plugin_timeout, self.change);
         Box::pin(async move {
-            let limit = self.config.plugin_timeout;
-            self.plugins.tell(Hook::JobEnded(self.change, event, report), limit).await;
+            plugins.tell(Hook::JobEnded(change, event, &report), limit).await;
             if !report.completed() {
                 let problem = Problem::Job { event, job: Box::new(report.clone()) };
-                self.plugins.tell(Hook::Error(self.change, &problem), limit).await;
+                plugins.tell(Hook::Error(change, &problem), limit).await;
             }
+            report
         })
-    }
-
-    /// Waits until all of `jobs` have settled, whatever any of them does; the results keep their order.
-    pub(crate) async fn settle_all(&self, jobs: impl IntoIterator<Item = Placed>) -> Vec<JobReport> {
-        let waits = jobs.into_iter().map(|placed| self.settle(placed));
-        let mut all = pin!(self.timer.join(waits, self.cancellation));
-        poll_fn(|cx| {
-            self.attempts.settled.register(cx.waker());
-            let all = all.as_mut().poll(cx);
-            self.attempts.send();
-            all
-        })
-        .await
     }
 }
 
-/// The time `wait` after `at`; without an end that a clock can express, a time nobody lives to see.
-pub(crate) fn after(at: Instant, wait: Duration) -> Instant {
-    const AGES: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    at.checked_add(wait).unwrap_or_else(|| at + AGES)
+impl Settling<'_> {
+    fn job(&self) -> &Job {
+        &self.jobs[self.place]
+    }
+}
+
+impl From<Result<AttemptResult, Panic>> for Ended {
+    fn from(result: Result<AttemptResult, Panic>) -> Self {
+        match result {
+            Ok(Ok(value)) => Self::Succeeded(value),
+            Ok(Err((error, fatal))) => Self::Failed { error, fatal },
+            Err(panic) => Self::Panicked(panic),
+        }
+    }
 }
 
 impl Ended {
@@ -232,24 +344,20 @@ impl Ended {
         })
     }
 
-    /// `before` is why the attempt before failed.
-    fn report(self, job: &Job, attempts: u32, attempts_allowed: u32, duration: Duration, before: Option<String>) -> JobReport {
-        let status = match &self {
+    fn status(&self) -> JobStatus {
+        match self {
             Self::Succeeded(_) => JobStatus::Succeeded,
             Self::Failed { .. } => JobStatus::Failed,
             Self::Panicked(_) => JobStatus::Panicked,
             Self::TimedOut { .. } => JobStatus::TimedOut,
             Self::ChangeOver | Self::Cancelled => JobStatus::Cancelled,
-        };
-        let mut error = self.text();
-        if let (JobStatus::Cancelled, Some(error), Some(before)) = (status, &mut error, before) {
-            error.push_str("; the attempt before: ");
-            error.push_str(&before);
         }
-        let result = match self {
+    }
+
+    fn result(self) -> Option<serde_json::Value> {
+        match self {
             Self::Succeeded(value) => Some(value),
             _ => None,
-        };
-        JobReport { name: job.shared_name(), options: job.options().to_vec(), status, attempts, attempts_allowed, duration, result, error }
+        }
     }
 }

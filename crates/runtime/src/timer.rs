@@ -1,180 +1,126 @@
-//! How do all jobs of one change share one timer?
+//! How do all jobs of one change share one clock and one timer?
 //!
-//! A timer of its own for each job costs more than a small job. Here every wait notes when it must be looked at again, and
-//! whoever polls the waits sleeps until the earliest of those times.
+//! A timer of its own for each job costs more than a small job. Here whoever waits says at each look until when, and the change
+//! sleeps until the earliest of those times.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use event_detector::Cancellation;
-use futures::future::{MaybeDone, maybe_done};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The waits of one change.
+/// The clock of one change. Between two looks it stands still.
 #[derive(Debug)]
 pub(crate) struct Timer {
-    start: Instant,
-    /// Nanoseconds after `start`; the time of the current look.
-    now: AtomicU64,
-    /// Nanoseconds after `start`; the earliest time to look again.
-    next: AtomicU64,
-    cancelled: AtomicBool,
-}
-
-/// How a wait ended.
-#[derive(Debug)]
-pub(crate) enum Waited<T> {
-    Done(T),
-    TimeIsOver,
-    Cancelled,
+    now: Instant,
+    /// The earliest time to look again, as far as somebody said during this look.
+    next: Option<Instant>,
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
-    pub(crate) fn new(start: Instant) -> Self {
-        Self { start, now: AtomicU64::new(0), next: AtomicU64::new(u64::MAX), cancelled: AtomicBool::new(false) }
+    pub(crate) fn new() -> Self {
+        Self { now: Instant::now(), next: None, alarm: None }
     }
 
-    /// The time of the current look, cheaper than asking the clock.
+    /// Begins a look.
+    pub(crate) fn look(&mut self) {
+        self.now = Instant::now();
+        self.next = None;
+    }
+
+    /// Asks the clock again, in a look that took longer than no time.
+    pub(crate) fn look_again(&mut self) {
+        self.now = Instant::now();
+    }
+
+    /// The time of the look, cheaper than asking the clock.
     pub(crate) fn now(&self) -> Instant {
-        self.start + Duration::from_nanos(self.now.load(Ordering::Relaxed))
+        self.now
     }
 
-    /// Asks the clock again, for the rest of the current look.
-    pub(crate) fn look(&self) {
-        self.now.store(self.nanos(Instant::now()), Ordering::Relaxed);
+    /// Whether `end` has come; if not, there will be a look when it has.
+    pub(crate) fn is_over(&mut self, end: Instant) -> bool {
+        if end <= self.now {
+            return true;
+        }
+        self.next = Some(self.next.map_or(end, |next| next.min(end)));
+        false
     }
 
-    /// Whether the change's cancellation has come.
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+    /// Ends a look: ready when it is time for another, else the caller is woken then.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(next) = self.next else { return Poll::Pending };
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(next)));
+        if alarm.deadline() != next {
+            alarm.as_mut().reset(next);
+        }
+        alarm.as_mut().poll(cx)
     }
+}
 
-    /// Waits for `work`, until `deadline` or the cancellation of the change.
-    pub(crate) async fn wait<F: Future + Unpin>(&self, deadline: Instant, work: &mut F) -> Waited<F::Output> {
-        poll_fn(|cx| {
-            if let Poll::Ready(output) = Pin::new(&mut *work).poll(cx) {
-                return Poll::Ready(Waited::Done(output));
-            }
-            if self.is_cancelled() {
-                return Poll::Ready(Waited::Cancelled);
-            }
-            let at = self.nanos(deadline);
-            if at <= self.now.load(Ordering::Relaxed) {
-                return Poll::Ready(Waited::TimeIsOver);
-            }
-            self.next.fetch_min(at, Ordering::Relaxed);
-            Poll::Pending
-        })
-        .await
-    }
+/// The time `wait` after `at`; where no clock can express it, a time nobody lives to see.
+pub(crate) fn after(at: Instant, wait: Duration) -> Instant {
+    const AGES: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    at.checked_add(wait).unwrap_or_else(|| at + AGES)
+}
 
-    fn nanos(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX - 1)
-    }
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+    use std::time::Duration;
 
-    /// Polls all `waits` together until each is done, waking them at the times they noted.
-    ///
-    /// The results are in the order of the waits. When `cancellation` comes, every wait of the timer is cancelled.
-    pub(crate) async fn join<F: Future>(&self, waits: impl IntoIterator<Item = F>, cancellation: &Cancellation) -> Vec<F::Output> {
-        // `join_all` polls only the woken ones when they are many, but the timer wakes all.
-        let mut waits: Vec<Pin<Box<MaybeDone<F>>>> = waits.into_iter().map(|wait| Box::pin(maybe_done(wait))).collect();
-        let mut alarm: Option<Pin<Box<Sleep>>> = None;
-        let mut cancelled = pin!(cancellation.cancelled());
+    use tokio::time::Instant;
+
+    use super::{Timer, after};
+
+    /// When each of `limits`, in milliseconds, was seen to be over.
+    async fn seen_over(limits: &[u64]) -> Vec<u64> {
+        let start = Instant::now();
+        let mut timer = Timer::new();
+        let mut seen = vec![None; limits.len()];
         poll_fn(|cx| {
             loop {
-                self.look();
-                if !self.is_cancelled() && cancelled.as_mut().poll(cx).is_ready() {
-                    self.cancelled.store(true, Ordering::Relaxed);
+                timer.look();
+                for (limit, seen) in limits.iter().zip(&mut seen) {
+                    if seen.is_none() && timer.is_over(start + Duration::from_millis(*limit)) {
+                        *seen = Some(u64::try_from((timer.now() - start).as_millis()).unwrap());
+                    }
                 }
-                self.next.store(u64::MAX, Ordering::Relaxed);
-                let mut pending = false;
-                for wait in &mut waits {
-                    pending |= wait.as_mut().poll(cx).is_pending();
-                }
-                if !pending {
+                if seen.iter().all(Option::is_some) {
                     return Poll::Ready(());
                 }
-                let next = self.next.load(Ordering::Relaxed);
-                if next == u64::MAX {
-                    return Poll::Pending;
-                }
-                let at = self.start + Duration::from_nanos(next);
-                let alarm = alarm.get_or_insert_with(|| Box::pin(sleep_until(at)));
-                if alarm.deadline() != at {
-                    alarm.as_mut().reset(at);
-                }
-                if alarm.as_mut().poll(cx).is_pending() {
+                if timer.poll_next(cx).is_pending() {
                     return Poll::Pending;
                 }
             }
         })
         .await;
-        waits.iter_mut().filter_map(|wait| wait.as_mut().take_output()).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::{pending, ready};
-    use std::time::Duration;
-
-    use event_detector::Cancellation;
-    use futures::FutureExt;
-    use tokio::time::{Instant, sleep};
-
-    use super::{Timer, Waited};
-
-    async fn waits(timer: &Timer, start: Instant, limits: &[u64]) -> Vec<u64> {
-        let (_canceller, cancellation) = Cancellation::new();
-        let all = limits.iter().map(|limit| async move {
-            let waited = timer.wait(start + Duration::from_millis(*limit), &mut pending::<()>()).await;
-            assert!(matches!(waited, Waited::TimeIsOver));
-            u64::try_from((Instant::now() - start).as_millis()).unwrap()
-        });
-        timer.join(all, &cancellation).await
+        seen.into_iter().flatten().collect()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_wait_ends_at_its_own_time_and_keeps_its_place() {
-        let start = Instant::now();
-
-        assert_eq!(waits(&Timer::new(start), start, &[300, 100, 200]).await, [300, 100, 200]);
+    async fn each_wait_is_over_at_its_own_time() {
+        assert_eq!(seen_over(&[300, 100, 200, 0, 100]).await, [300, 100, 200, 0, 100]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_hundred_waits_share_the_timer() {
-        let start = Instant::now();
         let limits: Vec<u64> = (1..=100).rev().collect();
 
-        assert_eq!(waits(&Timer::new(start), start, &limits).await, limits);
+        assert_eq!(seen_over(&limits).await, limits);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn work_that_ends_in_time_gives_its_output() {
-        let timer = Timer::new(Instant::now());
-        let (_canceller, cancellation) = Cancellation::new();
-        let deadline = Instant::now() + Duration::from_secs(1);
-        let work = async { timer.wait(deadline, &mut sleep(Duration::from_millis(10)).map(|()| 7).boxed()).await };
+    async fn a_wait_of_centuries_is_not_over() {
+        let mut timer = Timer::new();
 
-        let waited = timer.join(vec![work], &cancellation).await;
-
-        assert!(matches!(waited[..], [Waited::Done(7)]));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_cancellation_ends_every_wait_but_not_finished_work() {
-        let timer = Timer::new(Instant::now());
-        let (canceller, cancellation) = Cancellation::new();
-        let deadline = Instant::now() + Duration::from_secs(1);
-        canceller.cancel();
-
-        let stuck = timer.join(vec![Box::pin(async { timer.wait(deadline, &mut pending::<u8>()).await })], &cancellation).await;
-        let done = timer.join(vec![Box::pin(async { timer.wait(deadline, &mut ready(7)).await })], &cancellation).await;
-
-        assert!(matches!(stuck[..], [Waited::Cancelled]));
-        assert!(matches!(done[..], [Waited::Done(7)]));
+        assert!(!timer.is_over(after(timer.now(), Duration::MAX)));
+        poll_fn(|cx| {
+            assert!(timer.poll_next(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
     }
 }

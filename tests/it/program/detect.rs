@@ -47,7 +47,7 @@ fn what_would_happen_is_told_for_each_change() {
              turn on images with `db.runCommand({ collMod: "moves", changeStreamPreAndPostImages: { enabled: true } })`
     "#);
     assert_snapshot!(ended.err, @r"
-    -, line 3: not JSON at column 1, near `nonsense`: expected an object
+    stdin, line 3: not JSON at column 1, near `nonsense`: expected an object
 
     3 changes, 1 event, 1 undecided, 1 line was no change. This was a dry run: no job ran.
     ");

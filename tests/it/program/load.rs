@@ -35,6 +35,11 @@ fn a_hundred_thousand_changes_and_a_hundred_detectors_leave_memory_flat() {
     let mut start = Start::of(&built("event-detector-load"), ["run", "--file", "-", "--quiet"]);
     let mut child = start.command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = BufWriter::new(child.stdin.take().unwrap());
+    let mut stderr = child.stderr.take().unwrap();
+    let reader = thread::spawn(move || {
+        let mut err = String::new();
+        stderr.read_to_string(&mut err).map(|_| err)
+    });
     let (tell, told) = mpsc::channel();
     // The pipe fills up when the program is slower, so what was written was handled, but for some thousand.
     let feeder = thread::spawn(move || {
@@ -52,8 +57,7 @@ fn a_hundred_thousand_changes_and_a_hundred_detectors_leave_memory_flat() {
     let late = resident(child.id());
     feeder.join().unwrap();
 
-    let mut err = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    let err = reader.join().unwrap().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{err}");
     eprintln!("{early} KiB after a fifth, {late} KiB near the end; {err}");
     assert!(late.saturating_sub(early) <= GROWTH.max(early * GROWTH_PERCENT / 100), "{early} KiB grew to {late} KiB");

@@ -95,7 +95,6 @@ fn a_wrong_command_line_is_answered_with_what_was_meant() {
         (&["run", "--drain", "soon"], "such as `500ms`"),
         (&["run", "--change-deadline", "0s"], "longer than zero"),
         (&["run", "--job-retries", "-1"], "--job-retries"),
-        (&["list", "--quiet", "--json"], "cannot be used with"),
         (&["list", "--only", "move.deletd"], "did you mean `move.deleted`?"),
         (&["list", "--except", "xyz"], "`list` shows every event"),
         (&["list", "--log", "loud=loud"], "is not a log filter"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use event_detector::{Change, Detector, Read, Verdict};
-use event_detector_runtime::Rejected;
+use event_detector_runtime::{Rejected, Source};
 use event_detector_sources::Recorded;
 use serde_json::{Value, json};
 
@@ -62,10 +62,7 @@ pub(crate) async fn detect(program: &Program, file: &Path, verbose: bool, strict
             }
             Some(Err(error)) => {
                 exit = Exit::BadData;
-                print_rejected(
-                    &Rejected { source: file.display().to_string(), place: format!("line {line}"), error },
-                    program.options.json,
-                );
+                print_rejected(&Rejected { source: recorded.name(), place: format!("line {line}"), error }, program.options.json);
                 seen.rejected += 1;
                 if strict {
                     break;

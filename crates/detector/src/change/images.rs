@@ -37,7 +37,15 @@ pub(super) enum Image {
 /// A carried document, with the places of its top-level fields once they were needed.
 pub(super) struct Row {
     pub(super) slot: Slot,
-    fields: OnceLock<Result<Vec<Field>, Malformed>>,
+    fields: Fields,
+}
+
+/// The places of a row's top-level fields.
+enum Fields {
+    /// Those of JSON were noted while its text was checked.
+    Noted(Vec<Field>),
+    /// Those of BSON are looked for when the first is needed.
+    Sought(OnceLock<Result<Vec<Field>, Malformed>>),
 }
 
 /// A top-level field of a row.
@@ -50,21 +58,23 @@ pub(super) struct Field {
 
 impl Row {
     pub(super) fn new(slot: Slot) -> Self {
-        Self { slot, fields: OnceLock::new() }
+        Self { slot, fields: Fields::Sought(OnceLock::new()) }
     }
 
     /// A row whose fields the decoder noted while it checked the text.
     pub(super) fn with_fields(slot: Slot, fields: Vec<Field>) -> Self {
-        Self { slot, fields: OnceLock::from(Ok(fields)) }
+        Self { slot, fields: Fields::Noted(fields) }
     }
 
     fn fields(&self, body: &Body) -> Result<&[Field], Malformed> {
-        let fields = self.fields.get_or_init(|| match body {
-            Body::Bson(bytes) => bson_fields(bytes, self.slot),
-            // The rows of JSON were given their fields when the text was checked.
-            Body::Json(_) => Ok(Vec::new()),
-        });
-        fields.as_deref().map_err(|fault| *fault)
+        match (&self.fields, body) {
+            (Fields::Noted(fields), _) => Ok(fields),
+            (Fields::Sought(fields), Body::Bson(bytes)) => {
+                fields.get_or_init(|| bson_fields(bytes, self.slot)).as_deref().map_err(|fault| *fault)
+            }
+            // Every row of JSON was noted.
+            (Fields::Sought(_), Body::Json(_)) => Ok(&[]),
+        }
     }
 
     /// Where the top-level field `name` is.
@@ -86,7 +96,7 @@ impl Row {
         let fields = self.fields(body)?.iter();
         Ok(match body {
             Body::Bson(bytes) => fields.map(|field| String::from_utf8_lossy(key_bytes(bytes, field.key)).into_owned()).collect(),
-            Body::Json(text) => fields.map(|field| json::unescape(field_key(text, field).text).into_owned()).collect(),
+            Body::Json(text) => fields.map(|field| field_key(text, field).name().into_owned()).collect(),
         })
     }
 }
@@ -96,7 +106,7 @@ fn key_bytes(bytes: &[u8], key: Span) -> &[u8] {
 }
 
 fn field_key<'t>(text: &'t str, field: &Field) -> json::Key<'t> {
-    json::Key { text: field.key.of(text), span: field.key, escaped: field.escaped }
+    json::Key { source: text, span: field.key, escaped: field.escaped }
 }
 
 fn bson_fields(bytes: &[u8], row: Slot) -> Result<Vec<Field>, Malformed> {

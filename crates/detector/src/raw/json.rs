@@ -34,19 +34,34 @@ impl Span {
     }
 }
 
-/// A key as it stands between its quotes.
+/// A key as it stands between its quotes, at a place of a text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Key<'t> {
-    pub(crate) text: &'t str,
+    pub(crate) source: &'t str,
     pub(crate) span: Span,
     pub(crate) escaped: bool,
 }
 
 impl<'t> Key<'t> {
+    /// The key as it is written.
+    pub(crate) fn text(&self) -> &'t str {
+        self.span.of(self.source)
+    }
+
     /// The key with its escapes resolved.
     #[inline]
     pub(crate) fn name(&self) -> Cow<'t, str> {
-        if self.escaped { unescape(self.text) } else { Cow::Borrowed(self.text) }
+        if self.escaped { unescape(self.text()) } else { Cow::Borrowed(self.text()) }
+    }
+
+    /// Whether the key, escapes resolved, is `name`.
+    #[inline]
+    pub(crate) fn is(&self, name: &str) -> bool {
+        if self.escaped { self.name() == name } else { self.bytes() == name.as_bytes() }
+    }
+
+    fn bytes(&self) -> &'t [u8] {
+        &self.source.as_bytes()[self.span.start as usize..self.span.end as usize]
     }
 }
 
@@ -80,7 +95,7 @@ pub(crate) trait Visitor<'t> {
     type Place: Copy;
 
     /// Where the object under `key` of `place` is, if its members are wanted.
-    fn enter(&self, place: Self::Place, key: &str) -> Option<Self::Place>;
+    fn enter(&self, place: Self::Place, key: Key<'t>) -> Option<Self::Place>;
 
     /// One member of `place`, after its value was checked.
     fn member(&mut self, place: Self::Place, key: Key<'t>, value: Span);
@@ -180,7 +195,7 @@ impl<'t, 'v, V: Visitor<'t>> Scanner<'t, 'v, V> {
                 return Err(fault(self.at, "a key in double quotes"));
             }
             let (span, escaped) = self.string()?;
-            let key = Key { text: span.of(self.text), span, escaped };
+            let key = Key { source: self.text, span, escaped };
             self.unique(first_key, &mut seen, key)?;
             self.space();
             if self.peek() != Some(b':') {
@@ -188,9 +203,12 @@ impl<'t, 'v, V: Visitor<'t>> Scanner<'t, 'v, V> {
             }
             self.at += 1;
             self.space();
-            let inner = place.and_then(|place| self.visitor.enter(place, &key.name()));
+            let inner = match self.peek() {
+                Some(b'{') => place.and_then(|place| self.visitor.enter(place, key)),
+                _ => None,
+            };
             let value = self.value(inner).map_err(|mut fault| {
-                fault.inside.push(unescape(key.text).into_owned());
+                fault.inside.push(key.name().into_owned());
                 fault
             })?;
             if let Some(place) = place {
@@ -216,16 +234,16 @@ impl<'t, 'v, V: Visitor<'t>> Scanner<'t, 'v, V> {
     /// `seen` has a bit set for the signature of every key so far; most objects never need to compare two keys.
     fn unique(&mut self, first: usize, seen: &mut u64, key: Key<'t>) -> Checked<()> {
         self.escaped_keys |= key.escaped;
-        let signature = signature(key.text.as_bytes());
+        let signature = signature(key.bytes());
         let bit = 1 << (signature.wrapping_mul(0x9E37_79B9) >> 26);
         let known = *seen & bit != 0;
         *seen |= bit;
         let open = &self.keys[first..];
         if known
             && open.len() < FEW_KEYS
-            && open.iter().any(|(other, span)| *other == signature && span.of(self.text) == key.text)
+            && open.iter().any(|(other, span)| *other == signature && span.of(self.text) == key.text())
         {
-            return Err(duplicate(key.span, key.text));
+            return Err(duplicate(key.span, key.text()));
         }
         self.keys.push((signature, key.span));
         Ok(())
@@ -422,14 +440,14 @@ pub(crate) fn members(object: &str) -> impl Iterator<Item = (Key<'_>, &str)> {
         }
         let key_end = skip_value(bytes, at);
         let span = Span::new(at + 1, key_end - 1);
-        let text = &object[at + 1..key_end - 1];
+        let escaped = object[at + 1..key_end - 1].contains('\\');
         let start = skip_space(bytes, skip_space(bytes, key_end) + 1);
         let end = skip_value(bytes, start);
         at = skip_space(bytes, end);
         if bytes.get(at) == Some(&b',') {
             at = skip_space(bytes, at + 1);
         }
-        Some((Key { text, span, escaped: text.contains('\\') }, &object[start..end]))
+        Some((Key { source: object, span, escaped }, &object[start..end]))
     })
 }
 

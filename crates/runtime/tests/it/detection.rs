@@ -9,11 +9,13 @@ use crate::support::{builder, change, event, gives, jobs_of, runtime};
 #[tokio::test]
 async fn a_panicking_detector_is_an_error_on_its_event_and_the_others_go_on() {
     let breaks = Detector::new("b.breaks", |change| change.key().as_str().expect("a text").is_empty());
-    let runtime = builder([event("a", |_| vec![gives("one", 1)]), breaks, event("c", |_| vec![gives("two", 2)])]).build().unwrap();
+    let runtime =
+        builder([event("a", |_| vec![gives("one", 1)]), breaks, event("c", |_| vec![gives("two", 2)])]).build().unwrap();
 
     let report = runtime.handle(change()).await;
 
-    let events: Vec<_> = report.events.iter().map(|event| (event.name, event.detected, event.error.is_some(), event.jobs.len())).collect();
+    let events: Vec<_> =
+        report.events.iter().map(|event| (event.name, event.detected, event.error.is_some(), event.jobs.len())).collect();
     assert_eq!(events, [("a", true, false, 1), ("b.breaks", false, true, 0), ("c", true, false, 1)]);
     let error = report.events[1].error.as_deref().unwrap();
     assert!(error.starts_with("`detect` panicked at ") && error.contains("detection.rs:") && error.contains("a text"), "{error}");

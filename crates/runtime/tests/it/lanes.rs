@@ -12,7 +12,8 @@ use crate::support::{Meeting, meets, numbered, runtime};
 #[tokio::test]
 async fn two_changes_of_one_document_are_handled_in_the_order_of_the_calls() {
     let meeting = Meeting::new();
-    let runtime = runtime(|change| vec![meets("meets").named(change.after("status").to_string())], Config::default(), Arc::clone(&meeting));
+    let runtime =
+        runtime(|change| vec![meets("meets").named(change.after("status").to_string())], Config::default(), Arc::clone(&meeting));
     let change = |status: &str| Change::update("moves").before(json!({ "id": 1 })).after(json!({ "id": 1, "status": status }));
     meeting.release(10);
 
@@ -53,7 +54,8 @@ async fn no_more_changes_run_at_a_time_than_allowed() {
     for _ in 0..3 {
         meeting.until_arrived(2).await;
         let notes = meeting.notes();
-        let running = notes.iter().filter(|note| note.ends_with("begins")).count() - notes.iter().filter(|note| note.ends_with("ends")).count();
+        let running = notes.iter().filter(|note| note.ends_with("begins")).count()
+            - notes.iter().filter(|note| note.ends_with("ends")).count();
         assert_eq!(running, 2);
         meeting.release(2);
     }

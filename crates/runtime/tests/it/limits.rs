@@ -8,16 +8,15 @@ use event_detector::{Change, Job, JobContext};
 use event_detector_runtime::{Config, JobReport, JobStatus};
 use tokio::sync::oneshot;
 
-use crate::support::{Blocker, Meeting, SOON, blocks, change, error, gives, hangs, jobs_of, meets, numbered, runtime, settle, statuses};
+use crate::support::{
+    Blocker, Meeting, SOON, blocks, change, error, gives, hangs, jobs_of, meets, numbered, runtime, settle, statuses,
+};
 
 #[tokio::test]
 async fn a_job_that_never_returns_is_cut_at_its_limit_and_its_siblings_stand() {
     let jobs = settle(|_| vec![gives("one", 1), hangs("hangs").timeout(SOON), gives("three", 3)]).await;
 
-    assert_eq!(
-        statuses(&jobs),
-        [("one", JobStatus::Succeeded), ("hangs", JobStatus::TimedOut), ("three", JobStatus::Succeeded)]
-    );
+    assert_eq!(statuses(&jobs), [("one", JobStatus::Succeeded), ("hangs", JobStatus::TimedOut), ("three", JobStatus::Succeeded)]);
     assert_eq!(error(&jobs[1]), "timed out after 40ms");
     assert!(jobs[1].duration >= SOON);
 }
@@ -33,12 +32,8 @@ async fn the_default_limit_is_the_configured_one() {
 
 #[tokio::test]
 async fn a_limit_beyond_any_clock_is_no_limit() {
-    let config = Config {
-        change_deadline: Some(Duration::MAX),
-        plugin_timeout: Duration::MAX,
-        drain: Duration::MAX,
-        ..Config::default()
-    };
+    let config =
+        Config { change_deadline: Some(Duration::MAX), plugin_timeout: Duration::MAX, drain: Duration::MAX, ..Config::default() };
 
     let jobs = jobs_of(runtime(|_| vec![gives("one", 1).timeout(Duration::MAX)], config, ()).handle(change()).await);
 
@@ -134,7 +129,11 @@ async fn a_cut_attempt_is_dropped_and_a_panic_in_its_drop_harms_nobody() {
                 std::future::pending::<()>().await;
                 Ok::<_, anyhow::Error>(())
             };
-            if change.after("id") == 1 { vec![Job::new("loud", loud).timeout(SOON), gives("two", 2)] } else { vec![gives("later", 3)] }
+            if change.after("id") == 1 {
+                vec![Job::new("loud", loud).timeout(SOON), gives("two", 2)]
+            } else {
+                vec![gives("later", 3)]
+            }
         },
         Config::default(),
         Teller::new(Some(teller)),
@@ -149,7 +148,8 @@ async fn a_cut_attempt_is_dropped_and_a_panic_in_its_drop_harms_nobody() {
 
 #[tokio::test]
 async fn the_end_of_a_change_keeps_what_finished_and_cuts_the_rest_also_between_attempts() {
-    let config = Config { change_deadline: Some(SOON), backoff_base: Duration::MAX, backoff_cap: Duration::MAX, ..Config::default() };
+    let config =
+        Config { change_deadline: Some(SOON), backoff_base: Duration::MAX, backoff_cap: Duration::MAX, ..Config::default() };
     let jobs = |_: &Change| {
         let fails = async |_| Err::<(), _>(anyhow::anyhow!("connection refused"));
         vec![gives("one", 1), hangs("hangs").retries(2), Job::new("fails", fails).retries(2)]

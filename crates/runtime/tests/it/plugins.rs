@@ -50,9 +50,13 @@ impl Plugin for Recorder {
 
     async fn error(&self, change: &Change, problem: &Problem) -> PluginResult {
         self.note(match problem {
-            Problem::Detection { event, error } => format!("error {} detection {event} {}", change.key(), error.ends_with("no luck")),
+            Problem::Detection { event, error } => {
+                format!("error {} detection {event} {}", change.key(), error.ends_with("no luck"))
+            }
             Problem::Jobs { event, error } => format!("error {} jobs {event} {}", change.key(), error.ends_with("no jobs")),
-            Problem::Job { event, job } => format!("error {} job {event} {} {}", change.key(), job.name, job.error.as_deref().unwrap()),
+            Problem::Job { event, job } => {
+                format!("error {} job {event} {} {}", change.key(), job.name, job.error.as_deref().unwrap())
+            }
             _ => "another problem".to_owned(),
         })
     }
@@ -128,7 +132,8 @@ async fn a_plugin_adds_context_and_correlation_and_later_ones_see_it() {
         }
     }
     let jobs = |_: &Change| {
-        let sees = async |cx: JobContext| Ok::<_, anyhow::Error>((cx.context("flag").to_string(), cx.context("seen").to_string()));
+        let sees =
+            async |cx: JobContext| Ok::<_, anyhow::Error>((cx.context("flag").to_string(), cx.context("seen").to_string()));
         vec![Job::new("sees", sees)]
     };
     let runtime = builder([event("a", jobs)]).context("region", "eu").plugin(Adds).plugin(Adds2).build().unwrap();

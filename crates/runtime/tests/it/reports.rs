@@ -22,7 +22,8 @@ fn masked(report: &event_detector_runtime::Report) -> String {
 #[tokio::test]
 async fn a_report_has_the_documented_json() {
     let jobs = |_: &Change| {
-        let second = async |cx: JobContext| if cx.attempt() == 1 { Err(anyhow::anyhow!("not yet")) } else { Ok(json!({ "rows": 3 })) };
+        let second =
+            async |cx: JobContext| if cx.attempt() == 1 { Err(anyhow::anyhow!("not yet")) } else { Ok(json!({ "rows": 3 })) };
         let refuses = async |_| Err::<(), _>(anyhow::anyhow!("connection refused (127.0.0.1:9)").fatal());
         vec![
             Job::new("rerun_ar", second).retries(3).option("delay", json!(20)).option("account", json!(null)),
@@ -34,7 +35,8 @@ async fn a_report_has_the_documented_json() {
     let never = Detector::new("c.never", |_| false);
     let unknown = Detector::new("d.unknown", |change| change.became("status", "done"));
     let runtime = builder([event("a.happens", jobs), breaks, never, unknown]).config(quickly()).build().unwrap();
-    let change: Change = Change::update("moves").database("shop").id("change-1").after(json!({ "id": 13107, "status": "done" })).into();
+    let change: Change =
+        Change::update("moves").database("shop").id("change-1").after(json!({ "id": 13107, "status": "done" })).into();
 
     let report = runtime.handle(change.with_source("recorded").with_correlation_id("c-1")).await;
 

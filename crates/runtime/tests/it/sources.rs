@@ -112,7 +112,10 @@ async fn a_source_that_fails_or_panics_is_named_with_its_reason_and_the_others_g
     let mut errors = summary.source_errors;
     errors.sort();
     assert_eq!(errors[0], ("fails".to_owned(), "connection refused".to_owned()));
-    assert!(errors[1].0 == "panics" && errors[1].1.contains("sources.rs:") && errors[1].1.ends_with("lost the thread"), "{errors:?}");
+    assert!(
+        errors[1].0 == "panics" && errors[1].1.contains("sources.rs:") && errors[1].1.ends_with("lost the thread"),
+        "{errors:?}"
+    );
     assert!(errors[2].0 == "panics at once" && errors[2].1.ends_with("no future"), "{errors:?}");
     assert_eq!(errors.len(), 3);
 }

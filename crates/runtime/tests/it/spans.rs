@@ -73,7 +73,8 @@ async fn a_job_logs_inside_its_change_event_and_job_on_whatever_thread() {
 
     for text in ["span test: before", "span test: after"] {
         let logged = logged(text);
-        let spans = ["change id=\"span-test\" collection=\"moves\" operation=insert", "event name=\"move.created\"", "job name=\"logs\""];
+        let spans =
+            ["change id=\"span-test\" collection=\"moves\" operation=insert", "event name=\"move.created\"", "job name=\"logs\""];
         assert_eq!(logged.len(), 1);
         assert_eq!(logged[0].1, spans);
     }

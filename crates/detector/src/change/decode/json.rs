@@ -78,9 +78,9 @@ impl<'t> Visitor<'t> for Found {
     type Place = Place;
 
     #[inline]
-    fn enter(&self, place: Place, key: &str) -> Option<Place> {
+    fn enter(&self, place: Place, key: Key<'t>) -> Option<Place> {
         Some(match place {
-            Place::Root => match key {
+            Place::Root => match &*key.name() {
                 "event" => Place::HasuraEvent,
                 "table" => Place::HasuraTable,
                 "_id" => Place::MongoId,
@@ -90,10 +90,10 @@ impl<'t> Visitor<'t> for Found {
                 "fullDocumentBeforeChange" | "before" => Place::RowBefore,
                 _ => return None,
             },
-            Place::HasuraEvent if key == "data" => Place::HasuraData,
-            Place::HasuraEvent if key == "trace_context" => Place::HasuraTrace,
-            Place::HasuraData if key == "new" => Place::RowAfter,
-            Place::HasuraData if key == "old" => Place::RowBefore,
+            Place::HasuraEvent if key.is("data") => Place::HasuraData,
+            Place::HasuraEvent if key.is("trace_context") => Place::HasuraTrace,
+            Place::HasuraData if key.is("new") => Place::RowAfter,
+            Place::HasuraData if key.is("old") => Place::RowBefore,
             _ => return None,
         })
     }
@@ -101,11 +101,10 @@ impl<'t> Visitor<'t> for Found {
     #[inline]
     fn member(&mut self, place: Place, key: Key<'t>, value: Span) {
         let field = || Field { key: key.span, escaped: key.escaped, value: Slot::json(value) };
-        let name = key.name();
         let place_of = match place {
             Place::RowBefore => return note(&mut self.before_fields, field()),
             Place::RowAfter => return note(&mut self.after_fields, field()),
-            Place::Root => match &*name {
+            Place::Root => match &*key.name() {
                 "id" => &mut self.id,
                 "operationType" => &mut self.operation_type,
                 "operation" => &mut self.operation,
@@ -132,26 +131,26 @@ impl<'t> Visitor<'t> for Found {
                 "correlation_id" => &mut self.correlation,
                 _ => return,
             },
-            Place::MongoId if name == "_data" => &mut self.resume_token,
-            Place::Namespace if name == "db" => &mut self.ns_database,
-            Place::Namespace if name == "coll" => &mut self.ns_collection,
-            Place::UpdateDescription => match &*name {
+            Place::MongoId if key.is("_data") => &mut self.resume_token,
+            Place::Namespace if key.is("db") => &mut self.ns_database,
+            Place::Namespace if key.is("coll") => &mut self.ns_collection,
+            Place::UpdateDescription => match &*key.name() {
                 "updatedFields" => &mut self.updated_fields,
                 "removedFields" => &mut self.removed_fields,
                 "truncatedArrays" => &mut self.truncated_arrays,
                 _ => return,
             },
-            Place::HasuraEvent => match &*name {
+            Place::HasuraEvent => match &*key.name() {
                 "op" => &mut self.hasura_op,
                 "data" => &mut self.data,
                 "session_variables" => &mut self.session_variables,
                 _ => return,
             },
-            Place::HasuraData if name == "new" => &mut self.new,
-            Place::HasuraData if name == "old" => &mut self.old,
-            Place::HasuraTable if name == "name" => &mut self.table,
-            Place::HasuraTable if name == "schema" => &mut self.schema,
-            Place::HasuraTrace if name == "trace_id" => &mut self.trace_id,
+            Place::HasuraData if key.is("new") => &mut self.new,
+            Place::HasuraData if key.is("old") => &mut self.old,
+            Place::HasuraTable if key.is("name") => &mut self.table,
+            Place::HasuraTable if key.is("schema") => &mut self.schema,
+            Place::HasuraTrace if key.is("trace_id") => &mut self.trace_id,
             _ => return,
         };
         *place_of = Some(value);

@@ -40,10 +40,12 @@ fn a_query_selects_what_the_standard_says() {
     }
 }
 
+type Detect = fn(&Change) -> bool;
+
 #[test]
 fn a_query_that_looks_at_an_image_that_is_not_there_is_undecided() {
     let blind = update(Bson::Null, Bson::Null, doc! { "updatedFields": { "qty": 5 } });
-    let table: [(fn(&Change) -> bool, bool); 8] = [
+    let table: [(Detect, bool); 8] = [
         (|c| c.query("$.after.items[?@.qty > 3]").is_empty(), true),
         (|c| c.query("$['before'].qty").is_empty(), true),
         (|c| c.query("$['after','key']").is_empty(), true),
@@ -68,8 +70,8 @@ fn a_query_over_what_an_operation_cannot_have_is_decided() {
     let insert: Change = Change::insert("orders").after(json!({ "id": 7 })).into();
     let delete: Change = Change::delete("orders").before(json!({ "id": 7 })).into();
     let unrecorded: Change = Change::insert("orders").into();
-    let before: fn(&Change) -> bool = |c| c.query("$.before.id").is_empty();
-    let after: fn(&Change) -> bool = |c| c.query("$.after.id").is_empty();
+    let before: Detect = |c| c.query("$.before.id").is_empty();
+    let after: Detect = |c| c.query("$.after.id").is_empty();
 
     assert_eq!(Detector::new("x", before).evaluate(&insert), Verdict::Detected);
     assert_eq!(Detector::new("x", after).evaluate(&delete), Verdict::Detected);

@@ -7,12 +7,12 @@ struct Every<'t>(Vec<&'t str>);
 impl<'t> Visitor<'t> for Every<'t> {
     type Place = ();
 
-    fn enter(&self, (): (), _key: &str) -> Option<()> {
+    fn enter(&self, (): (), _key: Key<'t>) -> Option<()> {
         Some(())
     }
 
     fn member(&mut self, (): (), key: Key<'t>, _value: Span) {
-        self.0.push(key.text);
+        self.0.push(key.text());
     }
 }
 
@@ -101,7 +101,7 @@ fn depth_ends_at_the_limit_without_a_stack_overflow() {
 fn checked_text_is_walked_again_member_by_member() {
     let object = r#"{ "a" : "x\"}," , "b":[1, {"c":2}] ,"":null}"#;
 
-    let walked: Vec<(&str, &str)> = members(object).map(|(key, value)| (key.text, value)).collect();
+    let walked: Vec<(&str, &str)> = members(object).map(|(key, value)| (key.text(), value)).collect();
 
     assert_eq!(walked, [("a", r#""x\"},""#), ("b", r#"[1, {"c":2}]"#), ("", "null")]);
     assert_eq!(elements(r#"[1, {"c":2} ,[],"]"]"#).collect::<Vec<_>>(), ["1", r#"{"c":2}"#, "[]", r#""]""#]);
