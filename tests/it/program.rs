@@ -25,8 +25,8 @@ fn built(package: &str) -> PathBuf {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     let artifacts = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let executables = artifacts.filter_map(|artifact| Some(PathBuf::from(artifact["executable"].as_str()?)));
-    executables.last().unwrap_or_else(|| panic!("`{package}` has no program"))
+    let mut executables = artifacts.filter_map(|artifact| Some(PathBuf::from(artifact["executable"].as_str()?)));
+    executables.next_back().unwrap_or_else(|| panic!("`{package}` has no program"))
 }
 
 /// The program of the reference application.

@@ -73,7 +73,8 @@ impl Cures {
     /// Whether one of the unknowns is met for the first time.
     fn are_new(&self, event: &'static str, unknowns: &[&Unknown]) -> bool {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        unknowns.iter().fold(false, |new, unknown| shown.insert((event, unknown.read.clone())) || new)
+        // Every one is noted, so no `any`.
+        unknowns.iter().filter(|unknown| shown.insert((event, unknown.read.clone()))).count() > 0
     }
 }
 

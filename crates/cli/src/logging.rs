@@ -7,13 +7,13 @@ use tracing_subscriber::EnvFilter;
 use crate::exit::{Exit, Failure};
 use crate::terminal::Log;
 
-/// Logs to standard error by `filter`.
+/// Logs to standard error by `filter`; without one it is warnings.
 ///
-/// Without one it is warnings, but for undecided events: the console shows those itself, unless its output is JSON.
-pub(crate) fn start(filter: Option<&str>, json: bool) -> Result<(), Failure> {
-    let default = if json { "warn" } else { "warn,event_detector::undecided=off" };
-    let text = filter.unwrap_or(default);
-    let filter = EnvFilter::builder().parse(text).map_err(|error| {
+/// Where the console shows undecided events with their cures, they are not logged besides, unless the filter asks for them.
+pub(crate) fn start(filter: Option<&str>, console_shows_cures: bool) -> Result<(), Failure> {
+    let text = filter.unwrap_or("warn");
+    let shown = if console_shows_cures { "event_detector::undecided=off," } else { "" };
+    let filter = EnvFilter::builder().parse(format!("{shown}{text}")).map_err(|error| {
         Failure::new(Exit::Usage, format!("`{text}` is not a log filter: {error}"))
             .with_hint("write a level (off, error, warn, info, debug, trace), or one for each target, such as `warn,jobs=debug`")
     })?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The limits of a runtime. The defaults are the fields' documented values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Cuts each attempt of a job that sets no timeout of its own: 30 seconds.
+    /// Cuts each attempt of a job that sets no timeout of its own: 30 seconds. `Duration::MAX` is no limit.
     pub job_timeout: Duration,
     /// Retries of a job that sets none of its own: 0.
     pub job_retries: u32,

@@ -44,7 +44,9 @@ pub enum Problem {
 /// Hooks into the runtime. Every method is optional: the default does nothing.
 ///
 /// Hooks of one change are awaited, so that what they do is in order; those of several plugins run side by side. A hook that
-/// fails, panics or takes longer than [`Config::plugin_timeout`](crate::Config::plugin_timeout) is logged and ignored.
+/// fails, panics or takes longer than [`Config::plugin_timeout`](crate::Config::plugin_timeout) is logged and ignored. Hooks run on
+/// the threads of the program's tokio runtime, so one that blocks its thread cannot be cut; blocking work belongs into
+/// `tokio::task::spawn_blocking`.
 pub trait Plugin: Send + Sync + 'static {
     /// The plugin's name in logs.
     fn name(&self) -> &str {
@@ -93,7 +95,7 @@ pub trait Plugin: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// The program ends. Called once, after [`flush`](Self::flush).
+    /// The program ends. Called once per [`Runtime::run`](crate::Runtime::run), after [`flush`](Self::flush).
     fn shutdown(&self) -> impl Future<Output = PluginResult> + Send {
         async { Ok(()) }
     }

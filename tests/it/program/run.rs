@@ -105,7 +105,7 @@ fn what_may_not_be_read_is_told_apart_from_what_is_not_there() {
         for name in ["changes.jsonl", "detector.toml"] {
             let path = start.folder.path().join(name);
             std::fs::write(&path, "").unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
         }
         start
     };

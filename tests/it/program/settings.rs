@@ -117,6 +117,21 @@ fn a_wrong_command_line_is_answered_with_what_was_meant() {
 }
 
 #[test]
+fn what_the_console_shows_of_undecided_events_is_not_logged_besides() {
+    let moved = r#"{"_id":{"_data":"82"},"operationType":"update","ns":{"db":"app","coll":"moves"},"documentKey":{"_id":9},"updateDescription":{"updatedFields":{"address":{"city":"Bonn"}},"removedFields":[]}}"#;
+    let cures = |arguments: &[&str]| {
+        let ended = Start::detector(["run", "--file", "-"].iter().chain(arguments)).input(moved).ended().expect(0);
+        (ended.out.matches("turn on images").count() > 0, ended.err.matches("turn on images").count() > 0)
+    };
+
+    assert_eq!(cures(&[]), (true, false));
+    assert_eq!(cures(&["--log", "info"]), (true, false));
+    assert_eq!(cures(&["--log", "event_detector::undecided=warn"]), (true, true));
+    assert_eq!(cures(&["--quiet"]), (false, true));
+    assert_eq!(cures(&["--json"]), (true, true));
+}
+
+#[test]
 fn a_secret_is_never_printed() {
     const SECRET: &str = "S3CR3T-CANARY";
     let url = format!("http://ana:{SECRET}@127.0.0.1:9/{SECRET}?token={SECRET}");

@@ -63,8 +63,8 @@ fn the_first_one() -> Report {
     let change = Change::update("moves").key(13107).before(json!({ "id": 13107 })).after(json!({ "id": 13107 }));
     let refused = unsuccessful("publish_event_log", JobStatus::Failed, (4, 4), "connection refused (127.0.0.1:9)");
     let events = vec![
-        event("move.address.changed", vec![succeeded("Job 1", "Job 1 complete!", 3001)]),
-        event("move.pickup.successful", vec![succeeded("rerun_ar", "You ran AR for move 13107", 20), refused]),
+        event("move.address.edited", vec![succeeded("Job 1", "Job 1 complete!", 3001)]),
+        event("move.pickup.done", vec![succeeded("rerun_ar", "You ran AR for move 13107", 20), refused]),
     ];
     report(change, events)
 }
@@ -73,9 +73,9 @@ fn the_first_one() -> Report {
 fn a_report_on_a_terminal_has_signs() {
     assert_snapshot!(on_a_terminal(&the_first_one()), @r"
     🔔  Detected 2 events from UPDATE on moves 13107
-       ⭐️ move.address.changed
+       ⭐️ move.address.edited
           ✅ Job 1 complete!                                          3.00 s
-       ⭐️ move.pickup.successful
+       ⭐️ move.pickup.done
           ✅ You ran AR for move 13107                                0.02 s
           ❌ publish_event_log  attempt 4 of 4: connection refused (127.0.0.1:9)
     ");
@@ -85,9 +85,9 @@ fn a_report_on_a_terminal_has_signs() {
 fn a_report_on_a_terminal_has_colours() {
     assert_snapshot!(shown(&the_first_one(), Look::Fancy), @r"
     🔔  ␛[1mDetected 2 events from UPDATE on moves 13107␛[0m
-       ⭐️ ␛[1mmove.address.changed␛[0m
+       ⭐️ ␛[1mmove.address.edited␛[0m
           ✅ Job 1 complete!                                        ␛[2m  3.00 s␛[0m
-       ⭐️ ␛[1mmove.pickup.successful␛[0m
+       ⭐️ ␛[1mmove.pickup.done␛[0m
           ✅ You ran AR for move 13107                              ␛[2m  0.02 s␛[0m
           ❌ ␛[1mpublish_event_log␛[0m  ␛[31mattempt 4 of 4: connection refused (127.0.0.1:9)␛[0m
     ");
@@ -100,9 +100,9 @@ fn a_report_in_a_pipe_is_words_alone() {
     assert!(text.is_ascii(), "{text}");
     assert_snapshot!(text, @r"
     Detected 2 events from UPDATE on moves 13107
-       * move.address.changed
+       * move.address.edited
           ok      Job 1 complete!                                     3.00 s
-       * move.pickup.successful
+       * move.pickup.done
           ok      You ran AR for move 13107                           0.02 s
           failed  publish_event_log  attempt 4 of 4: connection refused (127.0.0.1:9)
     ");
@@ -110,7 +110,7 @@ fn a_report_in_a_pipe_is_words_alone() {
 
 #[test]
 fn a_report_in_one_line_counts() {
-    assert_snapshot!(line(&the_first_one(), Look::Plain), @"UPDATE on moves 13107: move.address.changed, move.pickup.successful; jobs: 2 ok, 1 failed; 3.00 s");
+    assert_snapshot!(line(&the_first_one(), Look::Plain), @"UPDATE on moves 13107: move.address.edited, move.pickup.done; jobs: 2 ok, 1 failed; 3.00 s");
     let report = report(
         Change::insert("moves"),
         vec![
@@ -131,7 +131,7 @@ const IMAGES: &str =
 fn undecided_moves() -> Report {
     let whole = |path: &str| format!("the update writes `{path}` whole; {IMAGES}");
     let event = undecided(
-        "move.address.changed",
+        "move.address.edited",
         &[
             ("column_changed(\"address.city\")", &whole("address.city")),
             ("column_changed(\"address.street\")", &whole("address.street")),
@@ -145,7 +145,7 @@ fn undecided_moves() -> Report {
 fn an_undecided_event_says_what_would_have_decided_it_once_for_each_cure() {
     assert_snapshot!(shown(&undecided_moves(), Look::Plain), @r#"
     Could not decide 1 event from UPDATE on moves 13110
-       ? move.address.changed
+       ? move.address.edited
           undecided: the change does not say `column_changed("address.city")`, `column_changed("address.street")`
              the update writes `address.city` whole
              turn on images with `db.runCommand({ collMod: "moves", changeStreamPreAndPostImages: { enabled: true } })`
@@ -155,7 +155,7 @@ fn an_undecided_event_says_what_would_have_decided_it_once_for_each_cure() {
     "#);
     assert_snapshot!(on_a_terminal(&undecided_moves()), @r#"
     ❔  Could not decide 1 event from UPDATE on moves 13110
-       ❔ move.address.changed
+       ❔ move.address.edited
           undecided: the change does not say `column_changed("address.city")`, `column_changed("address.street")`
              the update writes `address.city` whole
              turn on images with `db.runCommand({ collMod: "moves", changeStreamPreAndPostImages: { enabled: true } })`
@@ -175,7 +175,7 @@ fn a_cure_is_shown_the_first_time_and_not_the_second() {
     assert_eq!(first.matches("turn on images").count(), 1);
     assert_snapshot!(second, @r#"
     Could not decide 1 event from UPDATE on moves 13110
-       ? move.address.changed
+       ? move.address.edited
           undecided: the change does not say `column_changed("address.city")`, `column_changed("address.street")`
           undecided: the change does not say `after("statsu")`
     "#);
@@ -242,9 +242,9 @@ fn every_way_in_which_a_job_does_not_succeed_is_told() {
         JobReport { error: None, ..unsuccessful("silent", JobStatus::Failed, (1, 1), "") },
     ];
 
-    assert_snapshot!(shown(&report(Change::insert("orders"), vec![event("order.created", jobs)]), Look::Plain), @r"
+    assert_snapshot!(shown(&report(Change::insert("orders"), vec![event("order.placed", jobs)]), Look::Plain), @r"
     Detected 1 event from INSERT on orders
-       * order.created
+       * order.placed
           failed  once  no such host
           failed  often  attempt 3 of 3: cut after 30s
           failed  fatal  attempt 1 of 4: 400 Bad Request
@@ -267,9 +267,9 @@ fn a_result_that_is_no_text_stands_behind_the_name_and_a_long_one_is_cut() {
         unsuccessful("error", JobStatus::Failed, (1, 1), &"e".repeat(MAX_ERROR + 1)),
     ];
 
-    assert_snapshot!(shown(&report(Change::insert("orders"), vec![event("order.created", jobs)]), Look::Plain), @r#"
+    assert_snapshot!(shown(&report(Change::insert("orders"), vec![event("order.placed", jobs)]), Look::Plain), @r#"
     Detected 1 event from INSERT on orders
-       * order.created
+       * order.placed
           ok      nothing                                             0.00 s
           ok      empty                                               0.00 s
           ok      number  42                                          0.00 s
@@ -286,7 +286,7 @@ fn durations_end_in_one_column_whatever_the_signs_and_the_script() {
         let texts = ["Job 1 complete!", "東京へ送りました", "Köln", "e\u{301}te\u{301}", "done ✅", "👩‍👧 told"];
         texts.into_iter().zip([1, 250, 3_001, 99_990, 100_000, 999_990]).map(|(text, millis)| succeeded("j", text, millis))
     };
-    let report = report(Change::insert("orders"), vec![event("order.created", jobs().collect())]);
+    let report = report(Change::insert("orders"), vec![event("order.placed", jobs().collect())]);
 
     for text in [on_a_terminal(&report), shown(&report, Look::Plain)] {
         let widths: Vec<usize> = text.lines().skip(2).map(UnicodeWidthStr::width).collect();
@@ -342,5 +342,5 @@ fn a_report_as_json_is_one_line_of_the_promised_shape() {
     report.events[0].jobs[0].options = vec![JobOption { name: "message", value: json!("Job\n1") }];
     report.events.push(undecided("z.last", &[("after(\"a\")", "because; do this")]));
 
-    assert_snapshot!(crate::terminal::json(&report), @r#"{"change":{"id":"c1","collection":"moves","operation":"update","key":13107,"correlation_id":"r1"},"events":[{"name":"move.address.changed","detected":true,"jobs":[{"name":"Job 1","options":{"message":"Job\n1"},"completed":true,"status":"succeeded","attempts":1,"duration":3001.0,"result":"Job 1 complete!"}]},{"name":"move.pickup.successful","detected":true,"jobs":[{"name":"rerun_ar","options":{},"completed":true,"status":"succeeded","attempts":1,"duration":20.0,"result":"You ran AR for move 13107"},{"name":"publish_event_log","options":{},"completed":false,"status":"failed","attempts":4,"duration":20.0,"result":null,"error":"connection refused (127.0.0.1:9)"}]},{"name":"z.last","detected":false,"undecided":[{"read":"after(\"a\")","cure":"because; do this"}],"jobs":[]}],"duration":3004.0}"#);
+    assert_snapshot!(crate::terminal::json(&report), @r#"{"change":{"id":"c1","collection":"moves","operation":"update","key":13107,"correlation_id":"r1"},"events":[{"name":"move.address.edited","detected":true,"jobs":[{"name":"Job 1","options":{"message":"Job\n1"},"completed":true,"status":"succeeded","attempts":1,"duration":3001.0,"result":"Job 1 complete!"}]},{"name":"move.pickup.done","detected":true,"jobs":[{"name":"rerun_ar","options":{},"completed":true,"status":"succeeded","attempts":1,"duration":20.0,"result":"You ran AR for move 13107"},{"name":"publish_event_log","options":{},"completed":false,"status":"failed","attempts":4,"duration":20.0,"result":null,"error":"connection refused (127.0.0.1:9)"}]},{"name":"z.last","detected":false,"undecided":[{"read":"after(\"a\")","cure":"because; do this"}],"jobs":[]}],"duration":3004.0}"#);
 }

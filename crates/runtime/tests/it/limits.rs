@@ -9,7 +9,7 @@ use event_detector_runtime::{Config, JobReport, JobStatus};
 use tokio::sync::oneshot;
 
 use crate::support::{
-    Blocker, Meeting, SOON, blocks, change, error, gives, hangs, jobs_of, meets, numbered, runtime, settle, statuses,
+    Blocker, LATER, Meeting, SOON, blocks, change, error, gives, hangs, jobs_of, meets, numbered, runtime, settle, statuses,
 };
 
 #[tokio::test]
@@ -47,7 +47,7 @@ fn assert_blocked(job: &JobReport) {
 
 async fn jobs_around_a_blocking_one() -> Vec<JobReport> {
     let (_release, blocker) = Blocker::new();
-    let jobs = |_: &Change| vec![gives("one", 1), blocks("blocks").timeout(SOON).retries(3), gives("three", 3)];
+    let jobs = |_: &Change| vec![gives("one", 1), blocks("blocks").timeout(LATER).retries(3), gives("three", 3)];
 
     jobs_of(runtime(jobs, Config::default(), blocker).handle(change()).await)
 }
@@ -69,18 +69,18 @@ async fn a_job_that_blocks_its_thread_is_reported_at_its_limit_on_a_runtime_of_m
 }
 
 #[tokio::test]
-async fn a_job_that_parks_its_thread_after_an_await_is_reported_too() {
-    let jobs = settle(|_| {
-        let parks = async |cx: JobContext| {
+async fn a_job_that_blocks_its_thread_after_an_await_is_reported_too() {
+    let (_release, blocker) = Blocker::new();
+    let jobs = |_: &Change| {
+        let blocks = async |cx: JobContext| {
             tokio::task::yield_now().await;
-            while !cx.is_cancelled() {
-                thread::park_timeout(Duration::from_secs(3600).min(cx.remaining().unwrap_or_default() + SOON));
-            }
+            cx.state::<Blocker>()?.block();
             Ok::<_, anyhow::Error>(())
         };
-        vec![Job::new("parks", parks).timeout(SOON), gives("two", 2)]
-    })
-    .await;
+        vec![Job::new("blocks", blocks).timeout(LATER), gives("two", 2)]
+    };
+
+    let jobs = jobs_of(runtime(jobs, Config::default(), blocker).handle(change()).await);
 
     assert_blocked(&jobs[0]);
     assert!(jobs[1].completed());
@@ -92,7 +92,7 @@ async fn more_blocking_jobs_than_cores_starve_neither_their_siblings_nor_other_c
     let runtime = runtime(
         |change| match change.after("id").as_i64() {
             Some(1) => {
-                let blocking = (0..40).map(|_| blocks("blocks").timeout(Duration::from_millis(400)));
+                let blocking = (0..40).map(|_| blocks("blocks").timeout(LATER * 3));
                 blocking.chain((0..5).map(|_| gives("quick", 1))).collect()
             }
             _ => vec![gives("other", 1)],
@@ -130,7 +130,7 @@ async fn a_cut_attempt_is_dropped_and_a_panic_in_its_drop_harms_nobody() {
                 Ok::<_, anyhow::Error>(())
             };
             if change.after("id") == 1 {
-                vec![Job::new("loud", loud).timeout(SOON), gives("two", 2)]
+                vec![Job::new("loud", loud).timeout(LATER), gives("two", 2)]
             } else {
                 vec![gives("later", 3)]
             }
@@ -149,7 +149,7 @@ async fn a_cut_attempt_is_dropped_and_a_panic_in_its_drop_harms_nobody() {
 #[tokio::test]
 async fn the_end_of_a_change_keeps_what_finished_and_cuts_the_rest_also_between_attempts() {
     let config =
-        Config { change_deadline: Some(SOON), backoff_base: Duration::MAX, backoff_cap: Duration::MAX, ..Config::default() };
+        Config { change_deadline: Some(LATER), backoff_base: Duration::MAX, backoff_cap: Duration::MAX, ..Config::default() };
     let jobs = |_: &Change| {
         let fails = async |_| Err::<(), _>(anyhow::anyhow!("connection refused"));
         vec![gives("one", 1), hangs("hangs").retries(2), Job::new("fails", fails).retries(2)]

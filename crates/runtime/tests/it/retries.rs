@@ -6,7 +6,7 @@ use event_detector::{Change, Fatal, Job, JobContext};
 use event_detector_runtime::{Config, JobReport, JobStatus};
 use serde_json::json;
 
-use crate::support::{SOON, change, error, jobs_of, runtime};
+use crate::support::{LATER, change, error, jobs_of, runtime};
 
 /// Limits under which retries follow at once.
 pub(crate) fn quickly() -> Config {
@@ -92,7 +92,7 @@ async fn a_timeout_that_cut_the_attempt_is_retried() {
             }
             Ok::<_, anyhow::Error>(())
         };
-        vec![Job::new("second", second).timeout(SOON).retries(1)]
+        vec![Job::new("second", second).timeout(LATER).retries(1)]
     })
     .await;
 

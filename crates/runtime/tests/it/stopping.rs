@@ -9,7 +9,7 @@ use futures::FutureExt;
 use tokio::sync::Notify;
 
 use crate::sources::{Script, sources};
-use crate::support::{Blocker, Meeting, SOON, blocks, gives, hangs, meets, numbered, runtime};
+use crate::support::{Blocker, LATER, Meeting, SOON, blocks, gives, hangs, meets, numbered, runtime};
 
 /// A stop that comes when told, and the way to tell it.
 fn stop() -> (Arc<Notify>, impl Future<Output = ()>) {
@@ -68,7 +68,7 @@ async fn a_source_that_waits_for_room_is_told_to_stop() {
 }
 
 async fn stopped_with(job: fn(&Change) -> Vec<event_detector::Job>) -> event_detector_runtime::Summary {
-    let config = Config { drain: SOON, ..Config::default() };
+    let config = Config { drain: LATER, ..Config::default() };
     let (_release, blocker) = Blocker::new();
     let runtime = runtime(job, config, blocker);
     let script = Script::new("script", async |intake: Intake| {

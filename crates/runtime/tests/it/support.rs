@@ -8,8 +8,10 @@ use event_detector_runtime::{Builder, Config, JobReport, JobStatus, Report, Runt
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-/// A limit that a test waits for.
+/// A limit that a test waits for, where nothing has to happen before it.
 pub(crate) const SOON: Duration = Duration::from_millis(40);
+/// A limit before which a thread of a busy machine gets round to something.
+pub(crate) const LATER: Duration = Duration::from_millis(400);
 
 pub(crate) fn change() -> Change {
     numbered(13107)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use event_detector_runtime::Config;
 
-use crate::support::{Blocker, SOON, blocks, change, gives, runtime};
+use crate::support::{Blocker, LATER, blocks, change, gives, runtime};
 
 /// The threads of this process that belong to a runtime; `None` where the system does not list them.
 fn job_threads() -> Option<usize> {
@@ -42,7 +42,7 @@ fn dropping_a_runtime_ends_its_threads_and_a_blocked_one_ends_when_its_job_retur
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (release, blocker) = Blocker::new();
     let blocked = tokio.block_on(async {
-        let runtime = runtime(|_| vec![gives("one", 1), blocks("blocks").timeout(SOON)], Config::default(), blocker);
+        let runtime = runtime(|_| vec![gives("one", 1), blocks("blocks").timeout(LATER)], Config::default(), blocker);
         let blocked = runtime.handle(change()).await;
         assert!(job_threads() > Some(2));
         blocked
