@@ -53,23 +53,26 @@ fn mongodb() -> Result<MongoDb, Failure> {
     }
 }
 
-/// Runs the tests, then the doc tests, which nextest leaves out.
+/// Runs the doc tests, which nextest leaves out, and then all others; with arguments, what they choose.
 fn run_tests(args: &[String], mongodb: &MongoDb) -> Result<ExitCode, Failure> {
     let has_nextest = run::succeeds(run::command("cargo").args(["nextest", "--version"]));
-    let runner: &[&str] = if has_nextest { &["nextest", "run"] } else { &["test"] };
     let mut tests = run::command("cargo");
-    tests.args(runner);
+    match (has_nextest, args.is_empty()) {
+        (true, true) => tests.args(["nextest", "run", "--no-fail-fast"]),
+        (true, false) => tests.args(["nextest", "run"]),
+        (false, true) => tests.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]),
+        (false, false) => tests.arg("test"),
+    };
     if !chooses_packages(args) {
         tests.arg("--workspace");
     }
+    let mut code = ExitCode::SUCCESS;
     if args.is_empty() {
-        tests.arg("--no-fail-fast");
+        // The few doc tests come first: what the others came to then stands at the end.
+        code = run::run(with_uri(run::command("cargo").args(["test", "--quiet", "--doc", "--workspace"]), mongodb))?;
     }
-    let code = run::run(with_uri(tests.args(args), mongodb))?;
-    if !has_nextest || !args.is_empty() || code != ExitCode::SUCCESS {
-        return Ok(code);
-    }
-    run::run(with_uri(run::command("cargo").args(["test", "--doc", "--workspace"]), mongodb))
+    let others = run::run(with_uri(tests.args(args), mongodb))?;
+    Ok(if code == ExitCode::SUCCESS { others } else { code })
 }
 
 fn with_uri<'command>(command: &'command mut Command, mongodb: &MongoDb) -> &'command mut Command {
