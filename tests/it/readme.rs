@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use event_detector_runtime::Config;
+
 use crate::files::root;
 
 /// The text of a file of the repository.
@@ -19,22 +21,30 @@ fn the_first_program_of_the_readme_is_the_quickstart_that_the_tests_run() {
 }
 
 #[test]
-fn the_event_and_the_job_of_the_readme_are_those_of_the_reference_application() {
+fn the_event_and_the_job_of_the_readme_stand_in_the_reference_application() {
     let readme = text("README.md");
-    let event = text("events/src/move_pickup.rs");
-    let job = text("jobs/src/rerun_ar.rs");
+    let blocks: Vec<&str> = readme.split("```rust,ignore\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let block = |start: &str| *blocks.iter().find(|block| block.contains(start)).expect(start);
 
-    for line in [
-        "#[event(\"move.pickup.successful\")]",
-        "    fn detect(change: &Change) -> bool {",
-        "&& change.column_changed(\"status\")",
-    ] {
-        assert!(readme.contains(line) && event.contains(line), "{line}");
-    }
-    for line in [
-        "#[job(timeout = \"30s\", retries = 3)]",
-        "pub async fn rerun_ar(cx: JobContext, move_id: Option<i64>) -> anyhow::Result<String> {",
-    ] {
-        assert!(readme.contains(line) && job.contains(line), "{line}");
-    }
+    assert!(text("events/src/move_pickup.rs").contains(block("#[event(")));
+    let (signature, _) = block("#[job(").split_once(" { … }").unwrap();
+    assert!(text("jobs/src/rerun_ar.rs").contains(signature.split_once("again.\n").unwrap().1), "{signature}");
+}
+
+#[test]
+fn the_defaults_of_the_readme_are_those_of_the_runtime() {
+    let readme = text("README.md");
+    let row = |name: &str| readme.lines().find(|line| line.starts_with(&format!("| `{name}`"))).unwrap_or_default().to_owned();
+    let default = Config::default();
+
+    assert!(row("job_timeout").ends_with(&format!("| {} s |", default.job_timeout.as_secs())));
+    assert!(row("job_retries").ends_with(&format!("| {} |", default.job_retries)));
+    assert!(row("job_retries").contains(&format!(
+        "from {} ms to {} s",
+        default.backoff_base.as_millis(),
+        default.backoff_cap.as_secs()
+    )));
+    assert!(row("in_flight").ends_with(&format!("| {} |", default.in_flight)));
+    assert!(row("change_deadline").ends_with("| none |") && default.change_deadline.is_none());
+    assert!(row("drain").ends_with(&format!("| {} s |", default.drain.as_secs())));
 }
