@@ -273,6 +273,15 @@ impl Change {
         self.value.take();
     }
 
+    /// Adds those of `defaults` that the context has no value of that name for.
+    pub fn add_default_context(&mut self, defaults: &serde_json::Map<String, serde_json::Value>) {
+        for (name, value) in defaults {
+            if !self.context.contains_key(name) {
+                self.add_context(name.clone(), value.clone());
+            }
+        }
+    }
+
     /// Gives the correlation id, over what the change itself carries.
     #[must_use]
     pub fn with_correlation_id(mut self, id: impl Into<String>) -> Self {

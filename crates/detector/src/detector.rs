@@ -98,6 +98,15 @@ impl Detector {
         self.on_undecided == OnUndecided::Fire
     }
 
+    /// Whether `verdict` runs the jobs.
+    pub fn fires(&self, verdict: &Verdict) -> bool {
+        match verdict {
+            Verdict::Detected => true,
+            Verdict::Undecided(_) => self.fires_undecided(),
+            Verdict::No | Verdict::Failed(_) => false,
+        }
+    }
+
     /// Whether the event has jobs at all.
     pub fn has_jobs(&self) -> bool {
         self.jobs.is_some()

@@ -103,5 +103,5 @@ pub mod __private {
     pub use inventory;
 
     pub use crate::options::{Shown, ShownAsDebug, ShownAsJson, ShownAsType};
-    pub use crate::testing::verdict_of;
+    pub use crate::testing::assert_verdict;
 }

@@ -4,22 +4,22 @@ use crate::change::{Change, nearest};
 use crate::detector::Verdict;
 use crate::registry::Registry;
 
-/// The verdict of the linked event `name` on `change`.
+/// Asserts that the verdict of the linked event `name` on `change` is a wanted one; `problem` says what it is otherwise.
 ///
 /// # Panics
 ///
-/// When no such event is linked into the test; the message names the nearest.
+/// When it is not, or when no such event is linked into the test; the message names the nearest.
 #[doc(hidden)]
-pub fn verdict_of(name: &str, change: &Change) -> Verdict {
+#[track_caller]
+pub fn assert_verdict(name: &str, change: &Change, problem: &str, is_wanted: fn(&Verdict) -> bool) {
     let registry = Registry::from_linked().unwrap_or_else(|error| panic!("{error}"));
-    match registry.get(name) {
-        Some(detector) => detector.evaluate(change),
-        None => {
-            let close = nearest(name, registry.detectors().iter().map(|detector| detector.name()));
-            let hint = close.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-            panic!("no event `{name}` is linked into this test{hint}");
-        }
-    }
+    let Some(detector) = registry.get(name) else {
+        let close = nearest(name, registry.detectors().iter().map(|detector| detector.name()));
+        let hint = close.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        panic!("no event `{name}` is linked into this test{hint}");
+    };
+    let verdict = detector.evaluate(change);
+    assert!(is_wanted(&verdict), "`{name}` {problem} ({verdict:?}) in {}", change.to_json().cloned().unwrap_or_default());
 }
 
 /// Asserts that the event is detected in the change; undecided is not detected.
@@ -35,16 +35,11 @@ pub fn verdict_of(name: &str, change: &Change) -> Verdict {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __assert_detects {
-    ($event:expr, $change:expr $(,)?) => {{
-        let change: $crate::Change = $change.into();
-        let verdict = $crate::__private::verdict_of($event, &change);
-        assert!(
-            matches!(verdict, $crate::Verdict::Detected),
-            "`{}` is not detected ({verdict:?}) in {}",
-            $event,
-            change.to_json().cloned().unwrap_or_default()
-        );
-    }};
+    ($event:expr, $change:expr $(,)?) => {
+        $crate::__private::assert_verdict($event, &$change.into(), "is not detected", |verdict| {
+            matches!(verdict, $crate::Verdict::Detected)
+        })
+    };
 }
 
 /// Asserts that the event is not detected in the change; undecided is neither.
@@ -57,16 +52,11 @@ macro_rules! __assert_detects {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __assert_ignores {
-    ($event:expr, $change:expr $(,)?) => {{
-        let change: $crate::Change = $change.into();
-        let verdict = $crate::__private::verdict_of($event, &change);
-        assert!(
-            matches!(verdict, $crate::Verdict::No),
-            "`{}` is not ignored ({verdict:?}) in {}",
-            $event,
-            change.to_json().cloned().unwrap_or_default()
-        );
-    }};
+    ($event:expr, $change:expr $(,)?) => {
+        $crate::__private::assert_verdict($event, &$change.into(), "is not ignored", |verdict| {
+            matches!(verdict, $crate::Verdict::No)
+        })
+    };
 }
 
 /// Asserts that the change does not say whether the event happened.
@@ -79,16 +69,11 @@ macro_rules! __assert_ignores {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __assert_undecided {
-    ($event:expr, $change:expr $(,)?) => {{
-        let change: $crate::Change = $change.into();
-        let verdict = $crate::__private::verdict_of($event, &change);
-        assert!(
-            matches!(verdict, $crate::Verdict::Undecided(_)),
-            "`{}` is decided ({verdict:?}) in {}",
-            $event,
-            change.to_json().cloned().unwrap_or_default()
-        );
-    }};
+    ($event:expr, $change:expr $(,)?) => {
+        $crate::__private::assert_verdict($event, &$change.into(), "is decided", |verdict| {
+            matches!(verdict, $crate::Verdict::Undecided(_))
+        })
+    };
 }
 
 pub use crate::{__assert_detects as assert_detects, __assert_ignores as assert_ignores, __assert_undecided as assert_undecided};

@@ -50,6 +50,23 @@ pub(crate) enum Why {
     Malformed,
 }
 
+/// What a search inside of bytes gave.
+impl<'c> From<Result<Option<Raw<'c>>, Malformed>> for Reading<'c> {
+    fn from(found: Result<Option<Raw<'c>>, Malformed>) -> Self {
+        match found {
+            Ok(Some(raw)) => Self::Known(raw),
+            Ok(None) => Self::Missing,
+            Err(malformed) => Self::Unknown(malformed.into()),
+        }
+    }
+}
+
+impl From<Malformed> for Why {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
 /// Which field was asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Origin<'c> {
@@ -182,11 +199,7 @@ impl<'c> Value<'c> {
     #[must_use]
     pub fn get(&self, path: &str) -> Value<'c> {
         let reading = match self.reading {
-            Reading::Known(raw) => match raw.at_path(path) {
-                Ok(Some(inner)) => Reading::Known(inner),
-                Ok(None) => Reading::Missing,
-                Err(Malformed) => Reading::Unknown(Why::Malformed),
-            },
+            Reading::Known(raw) => raw.at_path(path).into(),
             other => other,
         };
         Value { reading, origin: self.origin, part: true }

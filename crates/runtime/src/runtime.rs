@@ -1,7 +1,7 @@
 //! What happens to one change?
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use event_detector::{Cancellation, Canceller, Change, Detector, JobDeclaration, Registry, State, Unknown, Verdict};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use crate::config::Config;
-use crate::job_threads::JobThreads;
+use crate::job_threads::{JobThreads, lock};
 use crate::lanes::{Lanes, Ticket};
 use crate::plugin::{Hook, Plugin, Plugins, Problem};
 use crate::report::{EventReport, Report};
@@ -182,7 +182,7 @@ impl Runtime {
 
     /// Cuts every job that has not settled, now and from now on; each is reported as cancelled.
     pub fn cancel(&self) {
-        drop(self.inner.canceller.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(lock(&self.inner.canceller).take());
     }
 }
 
@@ -208,11 +208,7 @@ struct Detection {
 impl Inner {
     async fn handle(&self, mut change: Change) -> Report {
         let start = Instant::now();
-        for (name, value) in &self.context {
-            if !change.contexts().contains_key(name) {
-                change.add_context(name.clone(), value.clone());
-            }
-        }
+        change.add_default_context(&self.context);
         self.plugins.change(&mut change, self.config.plugin_timeout).await;
         let change = Arc::new(change);
         let span =
@@ -263,13 +259,12 @@ impl Inner {
     /// Notes an event that was detected, failed or is undecided, and the jobs it wants.
     fn note(&self, detection: &mut Detection, detector: &Detector, change: &Change, verdict: Verdict, span: &Span) {
         let event = detector.name();
-        let mut report = EventReport { name: event, detected: false, error: None, undecided: Vec::new(), jobs: Vec::new() };
+        let mut report =
+            EventReport { name: event, detected: detector.fires(&verdict), error: None, undecided: Vec::new(), jobs: Vec::new() };
         match &verdict {
-            Verdict::No => {}
-            Verdict::Detected => report.detected = true,
+            Verdict::No | Verdict::Detected => {}
             Verdict::Undecided(unknowns) => {
                 self.warn_once(event, unknowns);
-                report.detected = detector.fires_undecided();
                 report.undecided.clone_from(unknowns);
             }
             Verdict::Failed(panic) => {
@@ -299,7 +294,7 @@ impl Inner {
 
     /// Warns of each unknown the first time that an event meets it.
     fn warn_once(&self, event: &'static str, unknowns: &[Unknown]) {
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut warned = lock(&self.warned);
         let known = warned.entry(event).or_default();
         for unknown in unknowns {
             if known.len() < MAX_WARNINGS && !known.contains(&unknown.read) {

@@ -43,11 +43,7 @@ pub(crate) async fn detect(program: &Program, file: &Path, verbose: bool, strict
         match next {
             None => break,
             Some(Ok(mut change)) => {
-                for (name, value) in &program.settings.context {
-                    if !change.contexts().contains_key(name) {
-                        change.add_context(name.clone(), value.clone());
-                    }
-                }
+                change.add_default_context(&program.settings.context);
                 let findings: Vec<Finding> =
                     program.registry.detectors().iter().map(|detector| finding(detector, &change)).collect();
                 if exit == Exit::Success && findings.iter().any(Finding::failed) {
@@ -111,7 +107,7 @@ impl Seen {
 
 fn finding(detector: &Detector, change: &Change) -> Finding {
     let (verdict, reads) = detector.evaluate_recorded(change);
-    let fires = verdict == Verdict::Detected || matches!(verdict, Verdict::Undecided(_)) && detector.fires_undecided();
+    let fires = detector.fires(&verdict);
     // Making jobs starts nothing; they are asked for their names and dropped.
     let jobs = if fires { detector.jobs(change).map_err(|panic| format!("`jobs` {panic}")) } else { Ok(Vec::new()) };
     let described = |job: &event_detector::Job| {

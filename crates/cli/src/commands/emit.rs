@@ -2,7 +2,7 @@
 
 use event_detector::Change;
 use event_detector_runtime::{Intake, Source, SourceEnd, SourceError, Sources};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::app::Program;
@@ -25,11 +25,9 @@ pub(crate) struct Emitted {
 /// Handles a MANUAL change, and waits for its jobs.
 pub(crate) async fn emit(program: Program, emitted: Emitted) -> Result<Exit, Failure> {
     let Emitted { collection, data, database, session, correlation_id } = emitted;
-    let session: Map<String, Value> = session.into_iter().map(|(name, value)| (name, value.into())).collect();
-    let change = json!({
-        "id": Uuid::now_v7().to_string(), "operation": "manual", "database": database, "collection": collection, "after": data, "session": session,
-    });
-    let mut change = Change::from_json(change.to_string()).map_err(|error| Failure::new(Exit::BadData, error))?;
+    let manual = Change::manual(&collection).id(&Uuid::now_v7().to_string()).database(&database).after(data);
+    let manual = session.iter().fold(manual, |manual, (name, value)| manual.session(name, value));
+    let mut change = manual.try_build().map_err(|error| Failure::new(Exit::BadData, error))?;
     if let Some(id) = correlation_id {
         change = change.with_correlation_id(id);
     }

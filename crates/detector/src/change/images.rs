@@ -56,6 +56,16 @@ pub(super) struct Field {
     pub(super) value: Slot,
 }
 
+impl Image {
+    /// The document, where there is one and the change carries it.
+    fn row(&self) -> Option<&Row> {
+        match self {
+            Self::Row(row) => Some(row),
+            Self::Absent | Self::NotCarried => None,
+        }
+    }
+}
+
 impl Row {
     pub(super) fn new(slot: Slot) -> Self {
         Self { slot, fields: Fields::Sought(OnceLock::new()) }
@@ -134,18 +144,11 @@ impl Change {
 
     /// Where the top-level field `name` is, of the row from after first.
     pub(super) fn column(&self, name: &str) -> Option<Slot> {
-        let rows = [&self.after, &self.before].into_iter().filter_map(|image| match image {
-            Image::Row(row) => Some(row),
-            Image::Absent | Image::NotCarried => None,
-        });
-        rows.into_iter().find_map(|row| row.find(&self.body, name).ok().flatten())
+        [&self.after, &self.before].into_iter().filter_map(Image::row).find_map(|row| row.find(&self.body, name).ok().flatten())
     }
 
     /// The rows that the change carries, before first.
     pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
-        [&self.before, &self.after].into_iter().filter_map(|image| match image {
-            Image::Row(row) => Some(row),
-            Image::Absent | Image::NotCarried => None,
-        })
+        [&self.before, &self.after].into_iter().filter_map(Image::row)
     }
 }

@@ -103,19 +103,14 @@ impl Change {
             {
                 return known;
             }
-            match self.in_row(row, path) {
-                Ok(Some(raw)) => return Reading::Known(raw),
-                Ok(None) => {}
-                Err(Malformed) => return Reading::Unknown(Why::Malformed),
+            match self.in_row(row, path).into() {
+                Reading::Missing => {}
+                known_or_not => return known_or_not,
             }
         } else if matches!(image, Image::NotCarried)
             && let Some(key) = self.key.filter(|_| self.names_id(path))
         {
-            return match self.raw(key).at_path(path) {
-                Ok(Some(raw)) => Reading::Known(raw),
-                Ok(None) => Reading::Missing,
-                Err(Malformed) => Reading::Unknown(Why::Malformed),
-            };
+            return self.raw(key).at_path(path).into();
         }
         match image {
             Image::NotCarried if side == Side::Before => Reading::Unknown(Why::NoBefore),
@@ -145,13 +140,7 @@ impl Change {
         for (name, raw) in updated {
             match lies(&name, path) {
                 Lies::At => return Some(Reading::Known(raw)),
-                Lies::Above => {
-                    return Some(match raw.at_path(&path[name.len() + 1..]) {
-                        Ok(Some(raw)) => Reading::Known(raw),
-                        Ok(None) => Reading::Missing,
-                        Err(Malformed) => Reading::Unknown(Why::Malformed),
-                    });
-                }
+                Lies::Above => return Some(raw.at_path(&path[name.len() + 1..]).into()),
                 // Only a part of the value is named.
                 Lies::Under => return None,
                 Lies::Apart => {}
@@ -165,9 +154,8 @@ impl Change {
         if self.operation != Operation::Update || self.names_id(path) {
             return Ok(false);
         }
-        let malformed = |Malformed| Why::Malformed;
         let after = match (&self.after, self.after_image) {
-            (Image::Row(after), AfterImage::Exact | AfterImage::None) => Some(self.in_row(after, path).map_err(malformed)?),
+            (Image::Row(after), AfterImage::Exact | AfterImage::None) => Some(self.in_row(after, path)?),
             _ => match self.written(path) {
                 Some(Reading::Known(raw)) => Some(Some(raw)),
                 Some(Reading::Missing) => Some(None),
@@ -176,8 +164,8 @@ impl Change {
             },
         };
         match (&self.before, after) {
-            (Image::Row(before), Some(after)) => match (self.in_row(before, path).map_err(malformed)?, after) {
-                (Some(before), Some(after)) => before.same(after).map(|same| !same).map_err(malformed),
+            (Image::Row(before), Some(after)) => match (self.in_row(before, path)?, after) {
+                (Some(before), Some(after)) => Ok(!before.same(after)?),
                 (None, None) if self.lacks_column(path) => Err(Why::NoSuchColumn),
                 (None, None) => Ok(false),
                 _ => Ok(true),
@@ -195,11 +183,10 @@ impl Change {
     ///
     /// A number or a document written whole may equal what was there, and so may what is under a parent that is named.
     fn changed_by(&self, description: Description, path: &str) -> Truth {
-        let malformed = |Malformed| Why::Malformed;
         let mut verdict = Ok(false);
-        for (name, raw) in self.updated(description).map_err(malformed)? {
+        for (name, raw) in self.updated(description)? {
             match lies(&name, path) {
-                Lies::At | Lies::Under => match raw.kind().map_err(malformed)? {
+                Lies::At | Lies::Under => match raw.kind()? {
                     Kind::Number(_) | Kind::Object | Kind::Array => verdict = Err(Why::WrittenWhole),
                     _ => return Ok(true),
                 },
@@ -207,8 +194,8 @@ impl Change {
                 Lies::Apart => {}
             }
         }
-        let gone = self.removed(description).map_err(malformed)?;
-        let cut = self.truncated(description).map_err(malformed)?;
+        let gone = self.removed(description)?;
+        let cut = self.truncated(description)?;
         for name in gone.iter().chain(&cut) {
             match lies(name, path) {
                 Lies::At | Lies::Under => return Ok(true),
@@ -258,10 +245,10 @@ impl Change {
                     names.extend(before.names(&self.body)?);
                     Ok(names)
                 });
-                sides.map_err(|Malformed| Why::Malformed)
+                sides.map_err(Why::from)
             }
             _ => match self.description {
-                Some(description) => self.described_columns(description).map_err(|Malformed| Why::Malformed),
+                Some(description) => self.described_columns(description).map_err(Why::from),
                 None => Err(Why::NoBefore),
             },
         };
@@ -295,12 +282,10 @@ impl Change {
     /// Whether the column of exactly this name differs between the rows.
     fn column_differs(&self, before: &Row, after: &Row, name: &str) -> Truth {
         let find = |row: &Row| row.find(&self.body, name).map(|slot| slot.map(|slot| self.raw(slot)));
-        let differ = match (find(before), find(after)) {
-            (Ok(Some(before)), Ok(Some(after))) => before.same(after).map(|same| !same),
-            (Ok(before), Ok(after)) => Ok(before.is_some() != after.is_some()),
-            _ => Err(Malformed),
-        };
-        differ.map_err(|Malformed| Why::Malformed)
+        Ok(match (find(before)?, find(after)?) {
+            (Some(before), Some(after)) => !before.same(after)?,
+            (before, after) => before.is_some() != after.is_some(),
+        })
     }
 
     fn described_columns(&self, description: Description) -> Result<Vec<String>, Malformed> {
