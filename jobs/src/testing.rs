@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event_detector::{Cancellation, Change, JobContext, JobRun, State};
+use event_detector::{Cancellation, Change, JobContext, JobRun, JobScope, State};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -16,8 +16,8 @@ pub(crate) fn context(change: impl Into<Change>) -> JobContext {
 pub(crate) fn context_with(change: impl Into<Change>, state: State) -> JobContext {
     let (_canceller, cancellation) = Cancellation::new();
     let (change, state) = (Arc::new(change.into()), Arc::new(state));
-    let run = JobRun { change, event: "test.event", job: "job".into(), nth: 0, state, cancellation };
-    JobContext::new(Arc::new(run), 1, None)
+    let run = JobRun { event: "test.event", job: "job".into(), nth: 0 };
+    JobContext::new(Arc::new(JobScope { change, state, cancellation }), run, 1, None)
 }
 
 /// A server on a free port of the loopback.

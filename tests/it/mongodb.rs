@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{Document, doc};
 use ::mongodb::{Client, Database};
-use event_detector::{Cancellation, Change, JobContext, JobRun, State};
+use event_detector::{Cancellation, Change, JobContext, JobRun, JobScope, State};
 use serde_json::json;
 
 /// A database of its own for one test, or nothing where there is no server; then the test says so and ends.
@@ -36,19 +36,17 @@ async fn a_registered_database_gets_the_event_log_and_a_second_run_adds_nothing(
     let mut state = State::default();
     state.insert(database.clone());
     let (_canceller, cancellation) = Cancellation::new();
-    let run = Arc::new(JobRun {
+    let scope = Arc::new(JobScope {
         change: Arc::new(Change::insert("orders").after(json!({ "_id": 1, "amount": 20 })).into()),
-        event: "order.created",
-        job: job.shared_name(),
-        nth: 0,
         state: Arc::new(state),
         cancellation,
     });
+    let run = JobRun { event: "order.created", job: job.shared_name(), nth: 0 };
 
-    let first = JobContext::new(Arc::clone(&run), 1, None);
+    let first = JobContext::new(Arc::clone(&scope), run.clone(), 1, None);
     let key = first.idempotency_key();
     job.start(first).await.unwrap();
-    job.start(JobContext::new(run, 2, None)).await.unwrap();
+    job.start(JobContext::new(scope, run, 2, None)).await.unwrap();
 
     let log = database.collection::<Document>("event_log");
     assert_eq!(log.count_documents(doc! {}).await.unwrap(), 1);

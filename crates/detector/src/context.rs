@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -17,38 +18,46 @@ use crate::value::Value;
 /// Everything a job is given besides its own arguments; cheap to clone.
 #[derive(Clone)]
 pub struct JobContext {
-    run: Arc<JobRun>,
+    scope: Arc<JobScope>,
+    run: JobRun,
     attempt: u32,
     deadline: Option<Instant>,
 }
 
-/// What stays the same through every attempt of one job.
+/// What all jobs of one change share.
 ///
 /// A runtime makes it; job authors meet [`JobContext`].
-pub struct JobRun {
-    /// The change that the event was detected in.
+pub struct JobScope {
+    /// The change that the events were detected in.
     pub change: Arc<Change>,
-    /// The event's name.
-    pub event: &'static str,
-    /// The job's name, as reported.
-    pub job: Cow<'static, str>,
-    /// How many jobs of this name come before it in the same event.
-    pub nth: u32,
     /// What the program registered.
     pub state: Arc<State>,
     /// Told when the work is no longer wanted.
     pub cancellation: Cancellation,
 }
 
+/// What tells one job of a change from the others, the same through all of its attempts.
+///
+/// A runtime makes it; job authors meet [`JobContext`].
+#[derive(Debug, Clone)]
+pub struct JobRun {
+    /// The event's name.
+    pub event: &'static str,
+    /// The job's name, as reported.
+    pub job: Cow<'static, str>,
+    /// How many jobs of this name come before it in the same event.
+    pub nth: u32,
+}
+
 impl JobContext {
     /// The context of one attempt, counted from 1, that will be cut at `deadline`.
-    pub fn new(run: Arc<JobRun>, attempt: u32, deadline: Option<Instant>) -> Self {
-        Self { run, attempt, deadline }
+    pub fn new(scope: Arc<JobScope>, run: JobRun, attempt: u32, deadline: Option<Instant>) -> Self {
+        Self { scope, run, attempt, deadline }
     }
 
     /// The change that the event was detected in.
     pub fn change(&self) -> &Change {
-        &self.run.change
+        &self.scope.change
     }
 
     /// The name of the event that this job runs for.
@@ -71,14 +80,14 @@ impl JobContext {
     /// It is a UUID of version 5 over the change's id, the event, the job's name and its place among the jobs of that name.
     /// Hand it to whatever the job calls, so that an effect happens once although a job may run more than once.
     pub fn idempotency_key(&self) -> String {
-        let parts = [self.run.change.id(), self.run.event, &self.run.job, &self.run.nth.to_string()];
+        let parts = [self.scope.change.id(), self.run.event, &self.run.job, &self.run.nth.to_string()];
         let text: String = parts.iter().flat_map(|part| [part.len().to_string(), ":".to_owned(), (*part).to_owned()]).collect();
         Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).to_string()
     }
 
     /// The id that ties together everything that follows from one cause.
     pub fn correlation_id(&self) -> &str {
-        self.run.change.correlation_id()
+        self.scope.change.correlation_id()
     }
 
     /// When this attempt is cut; `None` when it may run as long as it likes.
@@ -95,17 +104,17 @@ impl JobContext {
     ///
     /// Work that blocks its thread cannot be cut, so it asks here now and then.
     pub fn is_cancelled(&self) -> bool {
-        self.run.cancellation.is_cancelled() || self.remaining() == Some(Duration::ZERO)
+        self.scope.cancellation.is_cancelled() || self.remaining() == Some(Duration::ZERO)
     }
 
     /// Waits until the work is no longer wanted. An attempt that merely awaits is cut anyway and need not ask.
     pub async fn cancelled(&self) {
-        self.run.cancellation.cancelled().await;
+        self.scope.cancellation.cancelled().await;
     }
 
     /// A value of the injected context, [missing](Value::is_missing) when nobody injected it.
     pub fn context(&self, name: &str) -> Value<'_> {
-        self.run.change.context(name)
+        self.scope.change.context(name)
     }
 
     /// The value of type `T` that the program registered.
@@ -115,19 +124,19 @@ impl JobContext {
     /// [`MissingState`] when none is registered. `#[job]` sees the types asked for here, and a program whose events use
     /// the job refuses to start without them.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T, MissingState> {
-        self.run.state.require()
+        self.scope.state.require()
     }
 
     /// The value of type `T`, when the program registered one.
     pub fn try_state<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.run.state.get()
+        self.scope.state.get()
     }
 }
 
 impl fmt::Debug for JobContext {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("JobContext")
-            .field("change", &self.run.change.id())
+            .field("change", &self.scope.change.id())
             .field("event", &self.run.event)
             .field("job", &self.run.job)
             .field("attempt", &self.attempt)
@@ -138,29 +147,43 @@ impl fmt::Debug for JobContext {
 /// The end of a change's work that may come from outside: a shutdown, or the deadline of the whole change.
 #[derive(Clone)]
 pub struct Cancellation {
+    is_cancelled: Arc<AtomicBool>,
     ended: Shared<oneshot::Receiver<()>>,
 }
 
 /// The other end of a [`Cancellation`]: dropping it, or calling [`cancel`](Canceller::cancel), tells every job.
 #[derive(Debug)]
-pub struct Canceller(#[expect(dead_code, reason = "held for its drop, which ends the channel")] oneshot::Sender<()>);
+pub struct Canceller {
+    cancelled: Arc<AtomicBool>,
+    #[expect(dead_code, reason = "held for its drop, which ends the channel after the flag is set")]
+    ended: oneshot::Sender<()>,
+}
 
 impl Canceller {
     /// Tells every holder of the cancellation.
     pub fn cancel(self) {}
 }
 
+impl Drop for Canceller {
+    fn drop(&mut self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+}
+
 impl Cancellation {
     /// A cancellation and the canceller that ends it.
     pub fn new() -> (Canceller, Self) {
         let (sender, receiver) = oneshot::channel();
-        (Canceller(sender), Self { ended: receiver.shared() })
+        let cancelled = Arc::new(AtomicBool::new(false));
+        (
+            Canceller { cancelled: Arc::clone(&cancelled), ended: sender },
+            Self { is_cancelled: cancelled, ended: receiver.shared() },
+        )
     }
 
     /// Whether the work is no longer wanted.
     pub fn is_cancelled(&self) -> bool {
-        // The receiver ends with an error when its sender is dropped; a `Shared` only notices when polled.
-        self.ended.clone().now_or_never().is_some()
+        self.is_cancelled.load(Ordering::Acquire)
     }
 
     /// Waits until the work is no longer wanted.

@@ -190,6 +190,13 @@ fn settle(criterion: &mut Criterion) {
         group.bench_function("pipelined", |bench| {
             bench.iter_custom(|times| tokio.block_on(pipelined(&runtime, count(times))));
         });
+        // What the jobs cost on top of a change that has none, each measured in turn.
+        group.bench_function("pipelined, added by the jobs", |bench| {
+            bench.iter_custom(|times| {
+                let with = tokio.block_on(pipelined(&runtime, count(times)));
+                with.saturating_sub(tokio.block_on(pipelined(&bare, count(times))))
+            });
+        });
         group.bench_function("sequential", |bench| {
             bench.iter_custom(|times| tokio.block_on(sequential(&runtime, count(times))));
         });

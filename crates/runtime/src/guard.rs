@@ -27,14 +27,23 @@ impl<F: Future + Unpin> Future for Guarded<F> {
     type Output = Result<F::Output, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = &mut self.0 else { return Poll::Pending };
-        let output = match catch_panic(|| Pin::new(future).poll(cx)) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => Ok(output),
-            Err(panic) => Err(panic),
-        };
-        self.discard();
-        Poll::Ready(output)
+        let mut output = None;
+        let polled = catch_panic(|| {
+            if let Some(future) = &mut self.0
+                && let Poll::Ready(ready) = Pin::new(future).poll(cx)
+            {
+                output = Some(ready);
+                self.0 = None;
+            }
+        });
+        match (output, polled) {
+            (Some(output), _) => Poll::Ready(Ok(output)),
+            (None, Ok(())) => Poll::Pending,
+            (None, Err(panic)) => {
+                self.discard();
+                Poll::Ready(Err(panic))
+            }
+        }
     }
 }
 

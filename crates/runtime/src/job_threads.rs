@@ -1,11 +1,12 @@
 //! Where do jobs run, so that one that blocks its thread harms nobody else?
 //!
 //! Jobs are polled on threads of their own, never on those of the caller's tokio runtime: timers, sources and reports go on
-//! whatever a job does. The threads are as many as the cores; when all of them are stuck in one poll while work waits,
-//! others are added. Each thread is inside the tokio runtime's context, so jobs use tokio's I/O and timers as usual.
+//! whatever a job does. The threads are as many as the cores. A watcher sees which are stuck in one poll: it gives what they have
+//! not begun to others, and adds threads when all are stuck while work waits. Each thread is inside the tokio runtime's context, so
+//! jobs use tokio's I/O and timers as usual.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -18,10 +19,12 @@ const TICK: Duration = Duration::from_millis(5);
 const CALM_TICKS: u32 = 200;
 /// A thread beyond the first ones ends after it had nothing to do for this long.
 const KEEP: Duration = Duration::from_secs(10);
+/// How often a thread without work lets others run and looks again, before it goes to sleep; to be called costs the caller much more.
+const SEARCHES: u32 = 64;
 /// The most threads there will be; the same as tokio's limit for blocking work.
 const MAX_THREADS: usize = 512;
 
-/// Something a job thread does in one go.
+/// Something for a job thread to do. While one thread is in it, others may enter it too, and do what that one has not begun.
 pub(crate) trait Work: Send + Sync {
     fn run(self: Arc<Self>);
 }
@@ -45,14 +48,24 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct Line {
     waiting: VecDeque<Arc<dyn Work>>,
-    /// Per thread how often it came here for work.
-    turns: BTreeMap<u64, u64>,
+    threads: BTreeMap<u64, Turn>,
     next_thread: u64,
     idle: usize,
     /// An idle thread was called and has not come yet; when it comes, it calls the next one if need be.
     called: bool,
+    /// A thread without work looks for some, before it goes to sleep.
+    searching: bool,
     watched: bool,
     closed: bool,
+}
+
+/// What one thread does.
+#[derive(Default)]
+struct Turn {
+    /// How often it came here for work.
+    number: u64,
+    /// What it has been in since; `None` when that has returned, or the watcher gave it to others too.
+    work: Option<Weak<dyn Work>>,
 }
 
 impl JobThreads {
@@ -86,9 +99,9 @@ impl Drop for JobThreads {
 
 impl Queue {
     /// Puts `work` at the end.
-    pub(crate) fn push(&self, work: impl IntoIterator<Item = Arc<dyn Work>>) {
+    pub(crate) fn push(&self, work: Arc<dyn Work>) {
         let mut line = lock(&self.line);
-        line.waiting.extend(work);
+        line.waiting.push_back(work);
         let wake_watcher = !std::mem::replace(&mut line.watched, true);
         let call = line.calls();
         drop(line);
@@ -103,12 +116,11 @@ impl Queue {
     /// Waits for work for the thread `id`; `None` when the thread is to end.
     fn take(&self, id: u64) -> Option<Arc<dyn Work>> {
         let mut line = lock(&self.line);
-        if let Some(turn) = line.turns.get_mut(&id) {
-            *turn += 1;
-        }
+        line.turn(id, None);
         let mut patient = true;
         loop {
             if let Some(work) = line.waiting.pop_front() {
+                line.turn(id, Some(&work));
                 let call = line.calls();
                 drop(line);
                 if call {
@@ -116,9 +128,15 @@ impl Queue {
                 }
                 return Some(work);
             }
-            if line.closed || (!patient && line.turns.len() > self.base) {
-                line.turns.remove(&id);
+            if line.closed || (!patient && line.threads.len() > self.base) {
+                line.threads.remove(&id);
                 return None;
+            }
+            if !line.searching {
+                line = self.search(line);
+                if !line.waiting.is_empty() {
+                    continue;
+                }
             }
             line.idle += 1;
             let (woken, waited) = self.work_waits.wait_timeout(line, KEEP).unwrap_or_else(PoisonError::into_inner);
@@ -129,13 +147,28 @@ impl Queue {
         }
     }
 
+    /// Looks for work for a moment: who comes soon finds a thread awake, and need not call one.
+    fn search<'l>(&'l self, mut line: MutexGuard<'l, Line>) -> MutexGuard<'l, Line> {
+        line.searching = true;
+        for _ in 0..SEARCHES {
+            if !line.waiting.is_empty() || line.closed {
+                break;
+            }
+            drop(line);
+            thread::yield_now();
+            line = lock(&self.line);
+        }
+        line.searching = false;
+        line
+    }
+
     fn keep_watch(self: &Arc<Self>) {
         let mut before = BTreeMap::new();
         let mut calm = 0;
         loop {
             thread::sleep(TICK);
             let mut line = lock(&self.line);
-            calm = if line.waiting.is_empty() { calm + 1 } else { 0 };
+            calm = if line.is_calm() { calm + 1 } else { 0 };
             while calm > CALM_TICKS && !line.closed {
                 line.watched = false;
                 line = self.watch.wait(line).unwrap_or_else(PoisonError::into_inner);
@@ -144,9 +177,14 @@ impl Queue {
             if line.closed {
                 return;
             }
+            line.hand_over(&before);
             let missing = line.missing_threads(&before);
-            before.clone_from(&line.turns);
+            before = line.turns();
+            let call = line.calls();
             drop(line);
+            if call {
+                self.work_waits.notify_one();
+            }
             for _ in 0..missing {
                 add_thread(self);
             }
@@ -155,21 +193,52 @@ impl Queue {
 }
 
 impl Line {
+    /// Notes that the thread `id` begins `work`, or has come back from it.
+    fn turn(&mut self, id: u64, work: Option<&Arc<dyn Work>>) {
+        if let Some(turn) = self.threads.get_mut(&id) {
+            turn.number += 1;
+            turn.work = work.map(Arc::downgrade);
+        }
+    }
+
+    /// Per thread, how often it came and went.
+    fn turns(&self) -> BTreeMap<u64, u64> {
+        self.threads.iter().map(|(id, turn)| (*id, turn.number)).collect()
+    }
+
+    /// Whether there is nothing to watch.
+    fn is_calm(&self) -> bool {
+        self.waiting.is_empty() && self.threads.values().all(|turn| turn.work.is_none())
+    }
+
     /// Whether to call an idle thread now.
     fn calls(&mut self) -> bool {
-        let call = !self.waiting.is_empty() && self.idle > 0 && !self.called;
+        let call = !self.waiting.is_empty() && self.idle > 0 && !self.called && !self.searching;
         self.called |= call;
         call
     }
 
+    /// Gives the work of threads that are where they were `before` to others too: what they have not begun must not wait for them.
+    fn hand_over(&mut self, before: &BTreeMap<u64, u64>) {
+        for (id, turn) in &mut self.threads {
+            if before.get(id) == Some(&turn.number)
+                && let Some(work) = turn.work.take().and_then(|work| work.upgrade())
+            {
+                // To two, so that many that block their threads, one behind the other, soon have all begun.
+                self.waiting.extend([Arc::clone(&work), work]);
+            }
+        }
+    }
+
     /// How many threads to add: none unless work waits and every thread is where it was `before`, else up to twice as many.
     fn missing_threads(&self, before: &BTreeMap<u64, u64>) -> usize {
-        let stuck = self.idle == 0 && self.turns == *before;
+        let stuck = self.idle == 0 && self.threads.iter().all(|(id, turn)| before.get(id) == Some(&turn.number));
         if !stuck || self.waiting.is_empty() {
             return 0;
         }
-        let missing = self.waiting.len().min(self.turns.len().max(1)).min(MAX_THREADS.saturating_sub(self.turns.len()));
-        tracing::debug!(threads = self.turns.len(), missing, "every job thread is blocked while jobs wait; adding some");
+        let threads = self.threads.len();
+        let missing = self.waiting.len().min(threads.max(1)).min(MAX_THREADS.saturating_sub(threads));
+        tracing::debug!(threads, missing, "every job thread is blocked while jobs wait; adding some");
         missing
     }
 }
@@ -195,5 +264,5 @@ fn add_thread(queue: &Arc<Queue>) {
         return;
     }
     line.next_thread += 1;
-    line.turns.insert(id, 0);
+    line.threads.insert(id, Turn::default());
 }

@@ -5,7 +5,7 @@
 //!
 //! Nothing is kept: until there is a ledger, a restart loses the work in flight.
 
-mod attempt;
+mod batch;
 mod config;
 mod guard;
 mod job_threads;

@@ -3,18 +3,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use event_detector::{Cancellation, Canceller, Change, Detector, JobDeclaration, Registry, State, Unknown, Verdict};
+use event_detector::{
+    Cancellation, Canceller, Change, Detector, Job, JobDeclaration, JobScope, Registry, State, Unknown, Verdict,
+};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
+use crate::batch::{Jobs, Seat};
 use crate::config::Config;
 use crate::job_threads::{JobThreads, lock};
 use crate::lanes::{Lanes, Ticket};
 use crate::plugin::{Hook, Plugin, Plugins, Problem};
 use crate::report::{EventReport, Report};
-use crate::supervise::{Supervisor, Wanted};
+use crate::supervise::Supervisor;
 use crate::timer::after;
 
 /// Per event the unknowns that are warned of; a detector that reads columns by computed names has any number of them.
@@ -201,8 +204,19 @@ struct Detection {
     /// Per event what was said of it; empty without plugins, who alone are told.
     verdicts: Vec<Verdict>,
     problems: Vec<Problem>,
-    /// The jobs of those events that have any.
-    wanted: Vec<Wanted>,
+    /// The jobs of all events, in order.
+    seats: Vec<Seat>,
+}
+
+/// Gives each of the jobs of the event `name`, the change's event number `event`, its seat.
+fn take_seats(seats: &mut Vec<Seat>, event: usize, name: &'static str, jobs: Vec<Job>, parent: &Span) {
+    let first = seats.len();
+    seats.reserve_exact(jobs.len());
+    for job in jobs {
+        let nth = seats[first..].iter().filter(|before| before.job.name() == job.name()).count();
+        let span = tracing::info_span!(parent: parent, "job", name = job.name());
+        seats.push(Seat::new(event, name, job, u32::try_from(nth).unwrap_or(u32::MAX), span));
+    }
 }
 
 impl Inner {
@@ -225,19 +239,19 @@ impl Inner {
     async fn run(&self, start: Instant, change: Arc<Change>) -> Report {
         let detection = self.detect(&change);
         self.tell_detection(&change, &detection).await;
-        let Detection { mut events, wanted, .. } = detection;
-        if !wanted.is_empty() {
+        let Detection { mut events, seats, .. } = detection;
+        if !seats.is_empty() {
             let supervisor = Supervisor {
                 config: &self.config,
-                queue: self.threads.queue(),
                 plugins: &self.plugins,
-                state: &self.state,
                 cancellation: &self.cancellation,
                 change: &change,
                 deadline: self.config.change_deadline.map(|limit| after(start, limit)),
-                settled: Arc::default(),
             };
-            supervisor.settle_all(wanted, &mut events).await;
+            let (state, cancellation) = (Arc::clone(&self.state), self.cancellation.clone());
+            let scope = JobScope { change: Arc::clone(&change), state, cancellation };
+            let jobs = Jobs::new(seats, scope, Arc::clone(self.threads.queue()));
+            supervisor.settle_all(jobs, &mut events).await;
         }
         Report { change, events, duration: start.elapsed() }
     }
@@ -275,9 +289,9 @@ impl Inner {
         }
         if report.detected {
             match detector.jobs(change) {
-                Ok(jobs) if jobs.is_empty() => {}
                 Ok(jobs) => {
-                    detection.wanted.push(Wanted { event: detection.events.len(), name: event, span: span.clone(), jobs });
+                    report.jobs.reserve_exact(jobs.len());
+                    take_seats(&mut detection.seats, detection.events.len(), event, jobs, span);
                 }
                 Err(panic) => {
                     tracing::error!(%panic, "the event's `jobs` failed; the event is detected, but none of its jobs runs");

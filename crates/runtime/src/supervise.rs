@@ -4,73 +4,57 @@
 //! looks at all of them whenever one has ended or a limit is over, and lets each go as far as it can.
 
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use event_detector::{Cancellation, Change, Job, JobContext, JobRun, Panic, State, is_fatal};
+use event_detector::{Cancellation, Change, Job, Panic};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::task::AtomicWaker;
 use tokio::time::Instant;
-use tracing::Span;
 
-use crate::attempt::Attempt;
+use crate::batch::{AttemptResult, Jobs};
 use crate::config::Config;
-use crate::job_threads::{Queue, Work};
 use crate::plugin::{Hook, Plugins, Problem};
 use crate::report::{EventReport, JobReport, JobStatus};
 use crate::retry::RetrySchedule;
 use crate::timer::{Timer, after};
 
-/// What every job of a change shares.
+/// What every job of a change is subject to.
 pub(crate) struct Supervisor<'r> {
     pub(crate) config: &'r Config,
-    pub(crate) queue: &'r Arc<Queue>,
     pub(crate) plugins: &'r Plugins,
-    pub(crate) state: &'r Arc<State>,
     pub(crate) cancellation: &'r Cancellation,
-    pub(crate) change: &'r Arc<Change>,
+    pub(crate) change: &'r Change,
     /// The end of the whole change.
     pub(crate) deadline: Option<Instant>,
-    /// Woken when any attempt has ended.
-    pub(crate) settled: Arc<AtomicWaker>,
-}
-
-/// The jobs of one event, in the order of declaration.
-pub(crate) struct Wanted {
-    /// Which of the change's events it is.
-    pub(crate) event: usize,
-    pub(crate) name: &'static str,
-    pub(crate) span: Span,
-    pub(crate) jobs: Vec<Job>,
 }
 
 /// One look at all jobs of a change.
-struct Look {
+struct Look<'j> {
+    jobs: &'j Jobs,
     timer: Timer,
     cancelled: bool,
-    /// The attempts that go to the job threads together at the end of the look.
-    starting: Vec<Arc<dyn Work>>,
+    /// An attempt has begun in this look.
+    begun: bool,
 }
 
 /// A job on its way to its report.
 struct Settling<'r> {
-    /// Which of the change's events it belongs to.
-    event: usize,
-    /// The jobs of that event, and which of them it is.
-    jobs: Arc<[Job]>,
     place: usize,
-    run: Arc<JobRun>,
-    span: Span,
     /// When the first attempt began.
     start: Instant,
     attempts: u32,
-    schedule: Option<RetrySchedule>,
+    retrying: Option<Box<Retrying>>,
+    phase: Phase<'r>,
+}
+
+/// What a job has once an attempt has failed.
+struct Retrying {
+    schedule: RetrySchedule,
     /// Why the attempt before failed.
     before: Option<String>,
-    phase: Phase<'r>,
 }
 
 enum Phase<'r> {
@@ -79,7 +63,6 @@ enum Phase<'r> {
     /// The first attempt is next.
     Ready,
     Attempting {
-        attempt: Attempt<AttemptResult>,
         deadline: Instant,
     },
     /// Between two attempts.
@@ -90,9 +73,6 @@ enum Phase<'r> {
     Ending(BoxFuture<'r, JobReport>),
     Settled(JobReport),
 }
-
-/// What a job returned, or its error and whether that is fatal.
-type AttemptResult = Result<serde_json::Value, (String, bool)>;
 
 /// How one attempt ended.
 enum Ended {
@@ -112,74 +92,49 @@ enum Ended {
 }
 
 impl<'r> Supervisor<'r> {
-    /// Waits until all jobs have settled, whatever any of them does, and notes their reports in their events, in order.
-    pub(crate) async fn settle_all(&self, wanted: Vec<Wanted>, events: &mut [EventReport]) {
-        let count = wanted.iter().map(|wanted| wanted.jobs.len()).sum();
-        let mut look = Look { timer: Timer::new(), cancelled: false, starting: Vec::with_capacity(count) };
-        let mut jobs = Vec::with_capacity(count);
-        for wanted in wanted {
-            events[wanted.event].jobs.reserve_exact(wanted.jobs.len());
-            self.prepare(wanted, look.timer.now(), &mut jobs);
-        }
+    /// Waits until all jobs have settled, whatever any of them does, and notes their reports in their events, in the order of the
+    /// seats.
+    pub(crate) async fn settle_all(&self, mut jobs: Jobs, events: &mut [EventReport]) {
+        let mut look = Look { jobs: &jobs, timer: Timer::new(), cancelled: false, begun: false };
+        let mut settling: Vec<_> = (0..jobs.seats().len()).map(|place| self.prepare(place, &look)).collect();
         let mut cancelled = pin!(self.cancellation.cancelled());
         poll_fn(|cx| {
-            self.settled.register(cx.waker());
+            jobs.supervisor.register(cx.waker());
             loop {
                 look.timer.look();
-                look.cancelled = look.cancelled || cancelled.as_mut().poll(cx).is_ready();
+                look.cancelled = self.cancellation.is_cancelled();
                 let mut pending = false;
-                for job in &mut jobs {
+                for job in &mut settling {
                     pending |= self.advance(job, &mut look, cx).is_pending();
                 }
-                if !look.starting.is_empty() {
-                    self.queue.push(look.starting.drain(..));
+                if mem::take(&mut look.begun) {
+                    jobs.go();
                 }
                 if !pending {
                     return Poll::Ready(());
                 }
-                if look.timer.poll_next(cx).is_pending() {
+                let cancelled_meanwhile = !look.cancelled && cancelled.as_mut().poll(cx).is_ready();
+                if !cancelled_meanwhile && look.timer.poll_next(cx).is_pending() {
                     return Poll::Pending;
                 }
             }
         })
         .await;
-        for job in jobs {
+        jobs.settled = true;
+        for (seat, job) in jobs.seats().iter().zip(settling) {
             if let Phase::Settled(report) = job.phase {
-                events[job.event].jobs.push(report);
+                events[seat.event].jobs.push(report);
             }
         }
     }
 
-    fn prepare(&self, wanted: Wanted, now: Instant, settling: &mut Vec<Settling<'r>>) {
-        let Wanted { event, name, span, jobs } = wanted;
-        let jobs: Arc<[Job]> = jobs.into();
-        for (place, job) in jobs.iter().enumerate() {
-            let nth = jobs[..place].iter().filter(|before| before.name() == job.name()).count();
-            let run = Arc::new(JobRun {
-                change: Arc::clone(self.change),
-                event: name,
-                job: job.shared_name(),
-                nth: u32::try_from(nth).unwrap_or(u32::MAX),
-                state: Arc::clone(self.state),
-                cancellation: self.cancellation.clone(),
-            });
-            settling.push(Settling {
-                event,
-                jobs: Arc::clone(&jobs),
-                place,
-                span: tracing::info_span!(parent: &span, "job", name = job.name()),
-                phase: if self.plugins.is_empty() { Phase::Ready } else { Phase::Beginning(self.tell_start(&run)) },
-                run,
-                start: now,
-                attempts: 0,
-                schedule: None,
-                before: None,
-            });
-        }
+    fn prepare(&self, place: usize, look: &Look<'_>) -> Settling<'r> {
+        let phase = if self.plugins.is_empty() { Phase::Ready } else { Phase::Beginning(self.tell_start(place, look.jobs)) };
+        Settling { place, start: look.timer.now(), attempts: 0, retrying: None, phase }
     }
 
     /// Lets `job` go as far as it can in this look; ready when it has settled.
-    fn advance(&self, job: &mut Settling<'r>, look: &mut Look, cx: &mut Context<'_>) -> Poll<()> {
+    fn advance(&self, job: &mut Settling<'r>, look: &mut Look<'_>, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             job.phase = match &mut job.phase {
                 Phase::Settled(_) => return Poll::Ready(()),
@@ -195,16 +150,14 @@ impl<'r> Supervisor<'r> {
                     job.start = look.timer.now();
                     self.attempt(job, look)
                 }
-                Phase::Attempting { attempt, deadline } => match attempt.poll_unpin(cx) {
-                    Poll::Ready(result) => self.ended(job, Ended::from(result), look),
-                    Poll::Pending if look.cancelled => self.ended(job, Ended::Cancelled, look),
-                    Poll::Pending if !look.timer.is_over(*deadline) => return Poll::Pending,
-                    Poll::Pending if self.deadline.is_some_and(|end| end <= *deadline) => {
-                        self.ended(job, Ended::ChangeOver, look)
-                    }
-                    Poll::Pending => {
-                        let blocked = attempt.cut();
-                        self.ended(job, Ended::TimedOut { limit: self.limit(job.job()), blocked }, look)
+                Phase::Attempting { deadline } => match look.jobs.take(job.place) {
+                    Some(result) => self.ended(job, Ended::from(result), look),
+                    None if look.cancelled => self.cut(job, Ended::Cancelled, look),
+                    None if !look.timer.is_over(*deadline) => return Poll::Pending,
+                    None if self.deadline.is_some_and(|end| end <= *deadline) => self.cut(job, Ended::ChangeOver, look),
+                    None => {
+                        let blocked = look.jobs.cut(job.place);
+                        self.ended(job, Ended::TimedOut { limit: self.limit(look.job(job.place)), blocked }, look)
                     }
                 },
                 Phase::Pausing { until } => {
@@ -231,7 +184,7 @@ impl<'r> Supervisor<'r> {
     }
 
     /// Begins the next attempt, unless there is no use in one.
-    fn attempt(&self, job: &mut Settling<'r>, look: &mut Look) -> Phase<'r> {
+    fn attempt(&self, job: &mut Settling<'r>, look: &mut Look<'_>) -> Phase<'r> {
         if look.cancelled {
             return self.end(job, Ended::Cancelled, look);
         }
@@ -240,52 +193,59 @@ impl<'r> Supervisor<'r> {
             return self.end(job, Ended::ChangeOver, look);
         }
         job.attempts += 1;
-        let own = after(now, self.limit(job.job()));
+        let own = after(now, self.limit(look.job(job.place)));
         let deadline = self.deadline.map_or(own, |end| end.min(own));
-        let cx = JobContext::new(Arc::clone(&job.run), job.attempts, Some(deadline.into_std()));
-        let (jobs, place) = (Arc::clone(&job.jobs), job.place);
-        let make = move || jobs[place].start(cx).map(|result| result.map_err(|error| (format!("{error:#}"), is_fatal(&error))));
-        let attempt = Attempt::new(make, job.span.clone(), Arc::clone(&self.settled), Arc::clone(self.queue));
-        look.starting.push(attempt.work());
-        Phase::Attempting { attempt, deadline }
+        look.jobs.begin(job.place, job.attempts, deadline);
+        look.begun = true;
+        Phase::Attempting { deadline }
+    }
+
+    /// Cuts an attempt that nobody waits for any more.
+    fn cut(&self, job: &mut Settling<'r>, why: Ended, look: &Look<'_>) -> Phase<'r> {
+        look.jobs.cut(job.place);
+        self.end(job, why, look)
     }
 
     /// After an attempt: another one later, or the end.
-    fn ended(&self, job: &mut Settling<'r>, ended: Ended, look: &Look) -> Phase<'r> {
+    fn ended(&self, job: &mut Settling<'r>, ended: Ended, look: &Look<'_>) -> Phase<'r> {
         if ended.may_be_retried() {
-            let retries = self.retries(job.job());
-            let schedule = job.schedule.get_or_insert_with(|| RetrySchedule::new(self.config, retries));
-            if let Some(wait) = schedule.next() {
-                job.before = ended.text();
-                tracing::debug!(parent: &job.span, attempt = job.attempts, error = job.before, ?wait, "the attempt failed; the job is tried again");
+            let retrying = job.retrying.get_or_insert_with(|| {
+                Box::new(Retrying { schedule: RetrySchedule::new(self.config, self.retries(look.job(job.place))), before: None })
+            });
+            if let Some(wait) = retrying.schedule.next() {
+                retrying.before = ended.text();
+                let span = &look.jobs.seats()[job.place].span;
+                tracing::debug!(parent: span, attempt = job.attempts, error = retrying.before, ?wait, "the attempt failed; the job is tried again");
                 return Phase::Pausing { until: after(look.timer.now(), wait) };
             }
         }
         self.end(job, ended, look)
     }
 
-    fn end(&self, job: &mut Settling<'r>, ended: Ended, look: &Look) -> Phase<'r> {
+    fn end(&self, settling: &mut Settling<'r>, ended: Ended, look: &Look<'_>) -> Phase<'r> {
         let status = ended.status();
         let mut error = ended.text();
-        if let (JobStatus::Cancelled, Some(error), Some(before)) = (status, &mut error, &job.before) {
+        let before = settling.retrying.as_ref().and_then(|retrying| retrying.before.as_ref());
+        if let (JobStatus::Cancelled, Some(error), Some(before)) = (status, &mut error, before) {
             error.push_str("; the attempt before: ");
             error.push_str(before);
         }
+        let seat = &look.jobs.seats()[settling.place];
         let report = JobReport {
-            name: job.job().shared_name(),
-            options: job.job().options().to_vec(),
+            name: seat.job.shared_name(),
+            options: seat.job.options().to_vec(),
             status,
-            attempts: job.attempts,
-            attempts_allowed: self.retries(job.job()).saturating_add(1),
-            duration: look.timer.now().saturating_duration_since(job.start),
+            attempts: settling.attempts,
+            attempts_allowed: self.retries(&seat.job).saturating_add(1),
+            duration: look.timer.now().saturating_duration_since(settling.start),
             result: ended.result(),
             error,
         };
-        if self.plugins.is_empty() { Phase::Settled(report) } else { Phase::Ending(self.tell_end(job.run.event, report)) }
+        if self.plugins.is_empty() { Phase::Settled(report) } else { Phase::Ending(self.tell_end(seat.event_name, report)) }
     }
 
-    fn tell_start(&self, run: &Arc<JobRun>) -> BoxFuture<'r, ()> {
-        let (plugins, limit, cx) = (self.plugins, self.config.plugin_timeout, JobContext::new(Arc::clone(run), 1, None));
+    fn tell_start(&self, place: usize, jobs: &Jobs) -> BoxFuture<'r, ()> {
+        let (plugins, limit, cx) = (self.plugins, self.config.plugin_timeout, jobs.context(place, 1, None));
         Box::pin(async move { plugins.tell(Hook::JobStarted(&cx), limit).await })
     }
 
@@ -302,9 +262,9 @@ impl<'r> Supervisor<'r> {
     }
 }
 
-impl Settling<'_> {
-    fn job(&self) -> &Job {
-        &self.jobs[self.place]
+impl Look<'_> {
+    fn job(&self, place: usize) -> &Job {
+        &self.jobs.seats()[place].job
     }
 }
 
