@@ -27,7 +27,8 @@ static CLIENT: Lazy<Client> = Lazy::new(|| {
     client().build().or_else(|_| client().tls_certs_only([]).build()).expect("no certificate is read, so nothing can fail")
 });
 
-/// POSTs `body` as JSON, with the job's idempotency key in the header `idempotency-key`.
+/// POSTs `body` as JSON, with the job's idempotency key in the header `idempotency-key` and, where the change is a step of a
+/// trace, that in the header `traceparent`.
 ///
 /// # Errors
 ///
@@ -36,7 +37,10 @@ static CLIENT: Lazy<Client> = Lazy::new(|| {
 pub(crate) async fn post(cx: &JobContext, url: &str, body: &serde_json::Value) -> anyhow::Result<()> {
     let url = parse(url).fatal()?;
     let place = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-    let request = CLIENT.post(url).header("idempotency-key", cx.idempotency_key()).json(body);
+    let mut request = CLIENT.post(url).header("idempotency-key", cx.idempotency_key()).json(body);
+    if let Some(trace) = cx.change().traceparent() {
+        request = request.header("traceparent", trace);
+    }
     let response = request.send().await.map_err(|error| anyhow!("{} ({place})", root_cause(&error)))?;
     let status = response.status();
     if status.is_success() {

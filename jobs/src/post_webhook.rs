@@ -11,8 +11,8 @@ use crate::http;
 
 /// Tells another program of the event.
 ///
-/// POSTs `{"event": …, "correlation_id": …, "change": …}` with the header `idempotency-key`. The change goes without its
-/// session and context, which are nobody else's business.
+/// POSTs `{"event": …, "correlation_id": …, "change": …}` with the header `idempotency-key`, and `traceparent` where Hasura
+/// named the trace. The change goes without its session and context, which are nobody else's business.
 #[job(timeout = "30s", retries = 3)]
 pub async fn post_webhook(cx: JobContext, url: WebhookUrl) -> anyhow::Result<String> {
     let url = url.0.context("the webhook has no URL; inject one into the context, e.g. as `webhook_url`").fatal()?;
@@ -72,6 +72,7 @@ mod tests {
         let request = server.request().await;
         assert!(request.head.starts_with("POST /hook?token=s3cr3t HTTP/1.1\r\n"), "{}", request.head);
         assert_eq!(request.header("idempotency-key"), Some(cx.idempotency_key().as_str()));
+        assert_eq!(request.header("traceparent"), None);
         let expected = json!({
             "event": "test.event",
             "correlation_id": cx.correlation_id(),
@@ -81,6 +82,24 @@ mod tests {
             },
         });
         assert_eq!(serde_json::from_str::<Value>(&request.body).unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn the_trace_of_the_change_goes_on() {
+        let server = Server::answering("204 No Content", "").await;
+        let payload = json!({
+            "id": "c2", "table": { "name": "orders" },
+            "event": {
+                "op": "INSERT", "data": { "new": { "id": 7 } },
+                "trace_context": { "trace_id": "2c7fd10b6e95a843", "span_id": "b4e9028fc7163da5" },
+            },
+        });
+        let cx = context(Change::from_json(payload.to_string()).unwrap());
+
+        post_webhook(server.url("/").as_str().into()).start(cx).await.unwrap();
+
+        let trace = "00-00000000000000002c7fd10b6e95a843-b4e9028fc7163da5-01";
+        assert_eq!(server.request().await.header("traceparent"), Some(trace));
     }
 
     #[test]

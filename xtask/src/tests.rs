@@ -21,7 +21,7 @@ enum MongoDb {
 pub(crate) fn run(args: &[String]) -> Result<ExitCode, Failure> {
     let mongodb = mongodb()?;
     if let MongoDb::Missing(why) = &mongodb {
-        if is_ci() {
+        if run::is_ci() {
             return Err(Failure::unavailable(format!(
                 "no MongoDB, and with CI=true no test may be skipped: {why}. {}",
                 mongod::HOW_TO_GET_IT
@@ -90,10 +90,6 @@ fn chooses_packages(args: &[String]) -> bool {
             || arg.starts_with("--package=")
             || arg == "--workspace"
     })
-}
-
-fn is_ci() -> bool {
-    env::var("CI").is_ok_and(|value| value == "true" || value == "1")
 }
 
 fn say_skipped(why: &str) {

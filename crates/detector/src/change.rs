@@ -3,6 +3,7 @@
 mod build;
 mod cure;
 mod decode;
+mod delivery;
 mod images;
 mod query;
 mod reads;
@@ -46,7 +47,10 @@ pub struct Change {
     committed: Option<Slot>,
     transaction: Option<(Slot, Slot)>,
     session: Option<Slot>,
-    found_correlation: Option<Slot>,
+    /// What the correlation id is taken from: a record's own, or a payload's trace.
+    cause: Option<Slot>,
+    delivery: Option<Slot>,
+    unwrapped: bool,
     source: Option<Arc<str>>,
     context: serde_json::Map<String, serde_json::Value>,
     given_correlation: Option<Box<str>>,
@@ -66,6 +70,8 @@ enum Body {
 enum Shape {
     MongoDb,
     Hasura,
+    /// Hasura's too, of a trigger that has a schedule and no table.
+    Scheduled,
     /// The form of this crate: what [`Change::to_json`] writes, with extended JSON values.
     Recorded,
 }
@@ -133,7 +139,7 @@ pub enum AfterImage {
 impl Change {
     /// The id of the change, unique in its source and the same when it is delivered again.
     ///
-    /// MongoDB: the resume token. Hasura: the event id.
+    /// MongoDB: the resume token. Hasura: the id of the event, also of a scheduled one.
     pub fn id(&self) -> &str {
         self.text(&self.id)
     }
@@ -148,12 +154,12 @@ impl Change {
         self.source.as_deref().unwrap_or_default()
     }
 
-    /// The database (MongoDB) or schema (Hasura).
+    /// The database (MongoDB) or schema (Hasura); empty for a scheduled trigger.
     pub fn database(&self) -> &str {
         self.text(&self.database)
     }
 
-    /// The collection (MongoDB) or table (Hasura).
+    /// The collection (MongoDB) or table (Hasura), or the name of a scheduled trigger.
     pub fn collection(&self) -> &str {
         self.text(&self.collection)
     }
@@ -189,7 +195,8 @@ impl Change {
         self.replacement
     }
 
-    /// The document key: the `_id`, the whole key where a sharded collection has more, or the column `id` of a row.
+    /// The document key: the `_id`, the whole key where a sharded collection has more, or the column `id` of a row (`_id`, where
+    /// it has no `id`).
     pub fn key(&self) -> Value<'_> {
         Value::new(self.key_reading(), Origin::Key(self))
     }
@@ -199,7 +206,7 @@ impl Change {
         self.after_image
     }
 
-    /// When the change was committed, as far as the source says: MongoDB's wall time, Hasura's `created_at`.
+    /// When the change was committed, as far as the source says: MongoDB's wall time, Hasura's `created_at` or `scheduled_time`.
     pub fn committed_at(&self) -> Option<bson::DateTime> {
         self.slot_value(self.committed?).as_datetime()
     }
@@ -233,12 +240,14 @@ impl Change {
     }
 
     /// A value of the injected context, such as a feature flag.
+    ///
+    /// `current_retry` and `max_retries` of Hasura's delivery are found here too, where nobody injected a value of that name.
     pub fn context(&self, name: &str) -> Value<'_> {
-        let reading = self.context.get(name).map_or(Reading::Missing, |value| Reading::Known(Raw::Tree(value)));
+        let reading = self.context.get(name).map_or_else(|| self.of_delivery(name), |value| Reading::Known(Raw::Tree(value)));
         Value::new(reading, Origin::Inside)
     }
 
-    /// The whole injected context.
+    /// The whole injected context; what is of the delivery is not in it.
     pub fn contexts(&self) -> &serde_json::Map<String, serde_json::Value> {
         &self.context
     }
@@ -252,7 +261,10 @@ impl Change {
     /// The correlation id that was given, or that the change itself carries.
     fn known_correlation_id(&self) -> Option<String> {
         let usable = |id: &str| Some(id.to_owned()).filter(|id| !id.is_empty());
-        let found = || self.found_correlation.and_then(|slot| self.slot_value(slot).as_str());
+        let found = || match self.shape {
+            Shape::Recorded => self.slot_value(self.cause?).as_str(),
+            _ => self.trace_id()?.as_str(),
+        };
         let given = self.given_correlation.as_deref().and_then(usable);
         given
             .or_else(|| self.session("x-correlation-id").and_then(usable))
@@ -322,7 +334,7 @@ impl Change {
         self
     }
 
-    /// The bytes as they came: BSON from [`from_bson`](Self::from_bson), JSON text otherwise.
+    /// The bytes as they came: BSON from [`from_bson`](Self::from_bson), JSON text otherwise; of an unwrapped payload, its own.
     pub fn bytes(&self) -> &[u8] {
         match &self.body {
             Body::Bson(bytes) => bytes,
@@ -339,9 +351,10 @@ impl Change {
         match (key.kind(), key) {
             (Ok(Kind::ObjectId(id)), _) => id.hash(&mut hasher),
             (Ok(Kind::Text(text)), _) => text.hash(&mut hasher),
-            (Ok(Kind::Number(number)), _) => match number.as_i64() {
-                Some(int) => int.hash(&mut hasher),
-                None => number.text().hash(&mut hasher),
+            (Ok(Kind::Number(number)), _) => match (number.as_i64(), number.as_f64().filter(|double| !double.is_nan())) {
+                (Some(int), _) => int.hash(&mut hasher),
+                (None, Some(double)) => double.to_bits().hash(&mut hasher),
+                (None, None) => number.text().hash(&mut hasher),
             },
             (Err(Malformed), Raw::Bson { tag, bytes }) => (tag, bytes).hash(&mut hasher),
             _ => key.to_json().map(|json| json.to_string()).unwrap_or_default().hash(&mut hasher),
@@ -363,7 +376,9 @@ impl Change {
     fn raw(&self, slot: Slot) -> Raw<'_> {
         match &self.body {
             Body::Bson(bytes) => Raw::Bson { tag: slot.tag, bytes: &bytes[slot.span.start as usize..slot.span.end as usize] },
-            Body::Json(text) => Raw::Json { text: slot.span.of(text), extended: self.shape != Shape::Hasura },
+            Body::Json(text) => {
+                Raw::Json { text: slot.span.of(text), extended: !matches!(self.shape, Shape::Hasura | Shape::Scheduled) }
+            }
         }
     }
 

@@ -207,7 +207,9 @@ fn extended_kind(object: &str) -> Option<Kind<'_>> {
         return typed.then_some(Kind::Other);
     }
     let between = || text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let decimal = || between().map(|text| Kind::Number(Number::Decimal(Cow::Borrowed(text))));
+    // Whatever is a decimal is a double too, though not an exact one.
+    let is_decimal = |text: &&str| text.parse::<f64>().is_ok();
+    let decimal = || between().filter(is_decimal).map(|text| Kind::Number(Number::Decimal(Cow::Borrowed(text))));
     let kind = match key.text() {
         "$oid" => ::bson::oid::ObjectId::parse_str(between()?).ok().map(|id| Kind::ObjectId(id.bytes())),
         "$numberInt" | "$numberLong" => between()?.parse().ok().map(|int| Kind::Number(Number::Int(int))),

@@ -15,12 +15,15 @@ use tokio::runtime::Handle;
 
 /// How often the watcher looks for stuck threads while work waits.
 const TICK: Duration = Duration::from_millis(5);
+/// Threads are added after this many looks at which all of them were where they had been: a busy machine too may keep one off its
+/// cores for a while.
+const STUCK_TICKS: u32 = 3;
 /// The watcher sleeps after this many looks without waiting work.
 const CALM_TICKS: u32 = 200;
 /// A thread beyond the first ones ends after it had nothing to do for this long.
 const KEEP: Duration = Duration::from_secs(10);
 /// How often a thread without work lets others run and looks again, before it goes to sleep; to be called costs the caller much more.
-const SEARCHES: u32 = 64;
+const SEARCHES: u32 = 24;
 /// The most threads there will be; the same as tokio's limit for blocking work.
 const MAX_THREADS: usize = 512;
 
@@ -164,7 +167,7 @@ impl Queue {
 
     fn keep_watch(self: &Arc<Self>) {
         let mut before = BTreeMap::new();
-        let mut calm = 0;
+        let (mut calm, mut stuck) = (0, 0);
         loop {
             thread::sleep(TICK);
             let mut line = lock(&self.line);
@@ -178,7 +181,8 @@ impl Queue {
                 return;
             }
             line.hand_over(&before);
-            let missing = line.missing_threads(&before);
+            stuck = if line.is_stuck(&before) { stuck + 1 } else { 0 };
+            let missing = if stuck < STUCK_TICKS { 0 } else { line.missing_threads() };
             before = line.turns();
             let call = line.calls();
             drop(line);
@@ -230,12 +234,13 @@ impl Line {
         }
     }
 
-    /// How many threads to add: none unless work waits and every thread is where it was `before`, else up to twice as many.
-    fn missing_threads(&self, before: &BTreeMap<u64, u64>) -> usize {
-        let stuck = self.idle == 0 && self.threads.iter().all(|(id, turn)| before.get(id) == Some(&turn.number));
-        if !stuck || self.waiting.is_empty() {
-            return 0;
-        }
+    /// Whether work waits while every thread is where it was `before`.
+    fn is_stuck(&self, before: &BTreeMap<u64, u64>) -> bool {
+        self.idle == 0 && !self.waiting.is_empty() && self.threads.iter().all(|(id, turn)| before.get(id) == Some(&turn.number))
+    }
+
+    /// How many threads to add where all are stuck: up to twice as many.
+    fn missing_threads(&self) -> usize {
         let threads = self.threads.len();
         let missing = self.waiting.len().min(threads.max(1)).min(MAX_THREADS.saturating_sub(threads));
         tracing::debug!(threads, missing, "every job thread is blocked while jobs wait; adding some");

@@ -1,6 +1,7 @@
 //! What happens to one change?
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use event_detector::{
@@ -27,10 +28,11 @@ const MAX_WARNINGS: usize = 50;
 #[derive(Clone)]
 pub struct Runtime {
     pub(crate) inner: Arc<Inner>,
+    /// The events this one watches, which [`Runtime::narrowed`] makes fewer.
+    registry: Arc<Registry>,
 }
 
 pub(crate) struct Inner {
-    registry: Registry,
     pub(crate) config: Config,
     state: Arc<State>,
     context: Map<String, Value>,
@@ -116,7 +118,6 @@ impl Builder {
         let inner = Inner {
             lanes: Lanes::new(&self.config),
             threads: JobThreads::new(tokio),
-            registry: self.registry,
             config: self.config,
             state: Arc::new(self.state),
             context: self.context,
@@ -125,7 +126,7 @@ impl Builder {
             canceller: Mutex::new(Some(canceller)),
             warned: Mutex::default(),
         };
-        Ok(Runtime { inner: Arc::new(inner) })
+        Ok(Runtime { inner: Arc::new(inner), registry: Arc::new(self.registry) })
     }
 }
 
@@ -156,7 +157,15 @@ impl Runtime {
 
     /// The events this runtime knows.
     pub fn registry(&self) -> &Registry {
-        &self.inner.registry
+        &self.registry
+    }
+
+    /// This runtime, watching only for the events that `keep` says yes to; it may leave none.
+    ///
+    /// All else is shared with this one: places, lanes, threads, limits, state, plugins and the cut.
+    #[must_use]
+    pub fn narrowed(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self { inner: Arc::clone(&self.inner), registry: Arc::new(Registry::clone(&self.registry).filtered(keep)) }
     }
 
     /// Feeds a change to every detector, starts the jobs of those that matched together, and waits until all have settled.
@@ -173,14 +182,23 @@ impl Runtime {
     ///
     /// The order in which the futures are first polled is the order of a document's changes; an [`Admitted`] that is dropped gives
     /// up its turn.
-    pub async fn admit(&self, change: Change) -> Admitted {
-        let ticket = self.inner.lanes.admit(change.lane()).await;
-        Admitted { runtime: self.clone(), change, ticket }
+    pub fn admit(&self, change: Change) -> impl Future<Output = Admitted> + Send {
+        let lane = change.lane();
+        // An async function would hold its argument twice, and a change is large.
+        async move {
+            let ticket = self.inner.lanes.admit(lane).await;
+            Admitted { runtime: self.clone(), change, ticket }
+        }
     }
 
     /// The changes that were admitted and are not yet done.
     pub fn admitted(&self) -> usize {
         self.inner.lanes.admitted(&self.inner.config)
+    }
+
+    /// Whether every place was taken a moment ago, so that [`admit`](Self::admit) would have waited.
+    pub fn is_full(&self) -> bool {
+        self.admitted() == self.inner.config.admitted.max(1)
     }
 
     /// Cuts every job that has not settled, now and from now on; each is reported as cancelled.
@@ -193,7 +211,8 @@ impl Admitted {
     /// The rest of [`Runtime::handle`]: waits for the document's turn, detects, and settles the jobs.
     pub async fn settle(self) -> Report {
         let _running = self.ticket.start().await;
-        self.runtime.inner.handle(self.change).await
+        let Runtime { inner, registry } = &self.runtime;
+        inner.handle(registry, self.change).await
     }
 }
 
@@ -220,15 +239,20 @@ fn take_seats(seats: &mut Vec<Seat>, event: usize, name: &'static str, jobs: Vec
 }
 
 impl Inner {
-    async fn handle(&self, mut change: Change) -> Report {
+    async fn handle(&self, registry: &Registry, mut change: Change) -> Report {
         let start = Instant::now();
         change.add_default_context(&self.context);
         self.plugins.change(&mut change, self.config.plugin_timeout).await;
         let change = Arc::new(change);
-        let span =
-            tracing::info_span!("change", id = change.id(), collection = change.collection(), operation = %change.operation());
+        let span = tracing::info_span!(
+            "change",
+            id = change.id(),
+            collection = change.collection(),
+            operation = %change.operation(),
+            traceparent = change.traceparent(),
+        );
         async {
-            let report = self.run(start, change).await;
+            let report = self.run(registry, start, change).await;
             self.plugins.tell(Hook::Report(&report), self.config.plugin_timeout).await;
             report
         }
@@ -236,8 +260,8 @@ impl Inner {
         .await
     }
 
-    async fn run(&self, start: Instant, change: Arc<Change>) -> Report {
-        let detection = self.detect(&change);
+    async fn run(&self, registry: &Registry, start: Instant, change: Arc<Change>) -> Report {
+        let detection = self.detect(registry, &change);
         self.tell_detection(&change, &detection).await;
         let Detection { mut events, seats, .. } = detection;
         if !seats.is_empty() {
@@ -246,6 +270,7 @@ impl Inner {
                 plugins: &self.plugins,
                 cancellation: &self.cancellation,
                 change: &change,
+                start,
                 deadline: self.config.change_deadline.map(|limit| after(start, limit)),
             };
             let (state, cancellation) = (Arc::clone(&self.state), self.cancellation.clone());
@@ -257,9 +282,9 @@ impl Inner {
     }
 
     /// Asks every detector, and collects the jobs of those that matched.
-    fn detect(&self, change: &Change) -> Detection {
+    fn detect(&self, registry: &Registry, change: &Change) -> Detection {
         let mut detection = Detection::default();
-        for detector in self.registry.detectors() {
+        for detector in registry.detectors() {
             let verdict = detector.evaluate(change);
             if verdict != Verdict::No {
                 let span = tracing::info_span!("event", name = detector.name());

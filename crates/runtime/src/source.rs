@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use event_detector::{Change, catch_panic};
+use event_detector::{Change, Registry, catch_panic};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -117,23 +117,65 @@ impl Intake {
     ///
     /// [`Stopping`]; the change was not taken.
     pub async fn submit(&self, change: Change) -> Result<(), Stopping> {
+        self.submit_then(change, drop).await
+    }
+
+    /// As [`submit`](Self::submit), and gives the change's report to `done`, for a source that must answer somebody.
+    ///
+    /// `done` is called when the report is counted, on a thread that timers and sources need, so it should be short. Where the
+    /// change is not taken, or is cut, it is dropped instead.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopping`]; the change was not taken.
+    pub fn submit_then(
+        &self,
+        change: Change,
+        done: impl FnOnce(Report) + Send + 'static,
+    ) -> impl Future<Output = Result<(), Stopping>> + Send {
         let change = if change.source().is_empty() { change.with_source(Arc::clone(&self.source)) } else { change };
-        let admitted = tokio::select! {
-            biased;
-            () = self.stopping() => return Err(Stopping),
-            admitted = self.runtime.admit(change) => admitted,
-        };
-        let mut tasks = lock(&self.work.tasks);
-        let tasks = tasks.as_mut().ok_or(Stopping)?;
-        let summary = Arc::clone(&self.work.summary);
-        tasks.spawn(async move {
-            let report = admitted.settle().await;
-            lock(&summary).add(&report);
-        });
-        while let Some(ended) = tasks.try_join_next() {
-            note(ended);
+        async move {
+            let admitted = tokio::select! {
+                biased;
+                () = self.stopping() => return Err(Stopping),
+                admitted = self.runtime.admit(change) => admitted,
+            };
+            let mut tasks = lock(&self.work.tasks);
+            let tasks = tasks.as_mut().ok_or(Stopping)?;
+            let summary = Arc::clone(&self.work.summary);
+            tasks.spawn(async move {
+                let report = admitted.settle().await;
+                lock(&summary).add(&report);
+                if let Err(panic) = catch_panic(|| done(report)) {
+                    tracing::error!(%panic, "a report could not be given to the source of its change");
+                }
+            });
+            while let Some(ended) = tasks.try_join_next() {
+                note(ended);
+            }
+            Ok(())
         }
-        Ok(())
+    }
+
+    /// This intake, whose changes are watched only for the events that `keep` says yes to.
+    #[must_use]
+    pub fn narrowed(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self { runtime: self.runtime.narrowed(keep), ..self.clone() }
+    }
+
+    /// The events that are watched for.
+    pub fn registry(&self) -> &Registry {
+        self.runtime.registry()
+    }
+
+    /// The changes that were admitted, from all sources, and are not yet done.
+    pub fn admitted(&self) -> usize {
+        self.runtime.admitted()
+    }
+
+    /// Whether every place was taken a moment ago, so that [`submit`](Self::submit) would have waited.
+    pub fn is_full(&self) -> bool {
+        self.runtime.is_full()
     }
 
     /// Notes something that is not a change; it is counted and shown, and the source decides whether to go on.

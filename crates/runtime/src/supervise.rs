@@ -27,6 +27,8 @@ pub(crate) struct Supervisor<'r> {
     pub(crate) plugins: &'r Plugins,
     pub(crate) cancellation: &'r Cancellation,
     pub(crate) change: &'r Change,
+    /// When the change's detection began.
+    pub(crate) start: Instant,
     /// The end of the whole change.
     pub(crate) deadline: Option<Instant>,
 }
@@ -95,7 +97,7 @@ impl<'r> Supervisor<'r> {
     /// Waits until all jobs have settled, whatever any of them does, and notes their reports in their events, in the order of the
     /// seats.
     pub(crate) async fn settle_all(&self, mut jobs: Jobs, events: &mut [EventReport]) {
-        let mut look = Look { jobs: &jobs, timer: Timer::new(), cancelled: false, begun: false };
+        let mut look = Look { jobs: &jobs, timer: Timer::new(self.start), cancelled: false, begun: false };
         let mut settling: Vec<_> = (0..jobs.seats().len()).map(|place| self.prepare(place, &look)).collect();
         let mut cancelled = pin!(self.cancellation.cancelled());
         poll_fn(|cx| {

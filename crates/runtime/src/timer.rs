@@ -19,8 +19,9 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    pub(crate) fn new() -> Self {
-        Self { now: Instant::now(), next: None, alarm: None }
+    /// A clock that stands at `now` until the first look.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { now, next: None, alarm: None }
     }
 
     /// Begins a look.
@@ -78,7 +79,7 @@ mod tests {
     /// When each of `limits`, in milliseconds, was seen to be over.
     async fn seen_over(limits: &[u64]) -> Vec<u64> {
         let start = Instant::now();
-        let mut timer = Timer::new();
+        let mut timer = Timer::new(Instant::now());
         let mut seen = vec![None; limits.len()];
         poll_fn(|cx| {
             loop {
@@ -114,7 +115,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_of_centuries_is_not_over() {
-        let mut timer = Timer::new();
+        let mut timer = Timer::new(Instant::now());
 
         assert!(!timer.is_over(after(timer.now(), Duration::MAX)));
         poll_fn(|cx| {

@@ -16,7 +16,7 @@ impl Change {
             self.collection()
         );
         match (why, self.shape) {
-            (Why::NoBefore, Shape::Hasura) => format!(
+            (Why::NoBefore, Shape::Hasura | Shape::Scheduled) => format!(
                 "the payload has no old row of `{place}` (SQL Server sends none when the primary key changes); \
                  decide by the new row alone with `after`"
             ),

@@ -1,6 +1,8 @@
 //! How do bytes become a change, and what is said when they do not?
 
 mod bson;
+mod error;
+mod hasura;
 mod json;
 
 use std::collections::BTreeMap;
@@ -8,129 +10,13 @@ use std::sync::OnceLock;
 
 use uuid::Uuid;
 
-use crate::raw::json::{JsonFault, JsonFaultKind};
-
 use super::images::Image;
 use super::{AfterImage, Body, Change, Description, Operation, Shape, Text};
 
+pub use error::DecodeError;
+
 /// The largest body, so that places in it fit 32 bits.
 const MAX_BYTES: usize = u32::MAX as usize;
-
-/// Why bytes are not a change. Each says what was wrong, where, and what was expected; [`code`](Self::code) is stable.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecodeError {
-    /// There are no bytes, or only white space.
-    #[error(
-        "the body is empty; expected a change as JSON: a Hasura event trigger payload, a MongoDB change event, or a recorded change"
-    )]
-    EmptyBody,
-    /// The text is not JSON.
-    #[error("not JSON at line {line}, column {column}, near `{near}`: expected {expected}")]
-    InvalidJson {
-        /// The line, counted from 1.
-        line: usize,
-        /// The column in characters, counted from 1.
-        column: usize,
-        /// What stands there.
-        near: String,
-        /// What should stand there.
-        expected: &'static str,
-    },
-    /// The text is JSON but no object.
-    #[error("expected a JSON object, found {found}")]
-    NotAnObject {
-        /// The type that was found.
-        found: &'static str,
-    },
-    /// The text nests deeper than readers agree to follow, repeats a key, or holds text that cannot be written back.
-    #[error("at `{pointer}`: {problem}")]
-    Unacceptable {
-        /// The JSON pointer (RFC 6901) of the value.
-        pointer: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The object is none of the forms a change can have.
-    #[error(
-        "this JSON object is not a change: a Hasura payload has `event`, a MongoDB change event has `operationType`, \
-         a recorded change has `operation`; found the keys {}{hint}", list(.keys)
-    )]
-    UnknownForm {
-        /// The keys that were found.
-        keys: Vec<String>,
-        /// What to do about a form that is known but is no change.
-        hint: &'static str,
-    },
-    /// A field that every change of this form has is not there, or is of another type.
-    #[error("`{pointer}` is missing or is not {expected}")]
-    MissingField {
-        /// The JSON pointer of the field.
-        pointer: &'static str,
-        /// What it should be.
-        expected: &'static str,
-    },
-    /// The operation is none that this form has.
-    #[error("`{pointer}` is {found:?}; expected one of {expected}")]
-    UnknownOperation {
-        /// The JSON pointer of the field.
-        pointer: &'static str,
-        /// What was found.
-        found: String,
-        /// The operations of this form.
-        expected: &'static str,
-    },
-    /// The images do not fit the operation.
-    #[error("`{pointer}` does not fit the operation: {rule}")]
-    InconsistentEvent {
-        /// The JSON pointer of the image.
-        pointer: &'static str,
-        /// The rule it breaks.
-        rule: &'static str,
-    },
-    /// The id is too long or has control characters.
-    #[error("`{pointer}` is not usable as an id: expected 1 to 256 bytes without control characters")]
-    BadId {
-        /// The JSON pointer of the id.
-        pointer: &'static str,
-    },
-    /// The bytes are not UTF-8, so they are not JSON.
-    #[error("not UTF-8 at byte {at}; expected JSON text")]
-    NotUtf8 {
-        /// The offset of the first wrong byte.
-        at: usize,
-    },
-    /// The bytes are not BSON.
-    #[error("not BSON at byte {at}: expected {expected}")]
-    InvalidBson {
-        /// The offset of what is wrong.
-        at: usize,
-        /// What should be there.
-        expected: &'static str,
-    },
-    /// The body is larger than 4 GiB.
-    #[error("the body is larger than 4 GiB")]
-    TooLarge,
-}
-
-impl DecodeError {
-    /// The stable name of the problem, for programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::EmptyBody => "empty_body",
-            Self::InvalidJson { .. } | Self::NotUtf8 { .. } => "invalid_json",
-            Self::NotAnObject { .. } => "not_an_object",
-            Self::Unacceptable { .. } => "unacceptable_json",
-            Self::UnknownForm { .. } => "unknown_form",
-            Self::MissingField { .. } => "missing_field",
-            Self::UnknownOperation { .. } => "unknown_op",
-            Self::InconsistentEvent { .. } => "inconsistent_event",
-            Self::BadId { .. } => "bad_id",
-            Self::InvalidBson { .. } => "invalid_bson",
-            Self::TooLarge => "too_large",
-        }
-    }
-}
 
 impl Change {
     /// Reads a MongoDB change event from its raw BSON, as `with_type::<RawDocumentBuf>()` delivers it.
@@ -144,10 +30,17 @@ impl Change {
         bson::decode(bytes)
     }
 
-    /// Reads a change from JSON text: a Hasura event trigger payload, a MongoDB change event in extended JSON (relaxed or
-    /// canonical), or a change as [`to_json`](Self::to_json) writes it.
+    /// Reads a change from JSON text: a payload that Hasura posts, for an event trigger or for a scheduled trigger that has a
+    /// name; a MongoDB change event in extended JSON (relaxed or canonical); or a change as [`to_json`](Self::to_json)
+    /// writes it.
     ///
-    /// The text is checked once, whole: it is JSON by RFC 8259, at most 128 deep, and no object repeats a key.
+    /// A payload inside `{"payload": …, "version": "2"}` or `{"request": {"payload": …}}`, as Hasura's documentation and
+    /// invocation log have it, is taken out; [`is_unwrapped`](Self::is_unwrapped) then says so. A scheduled trigger is a
+    /// manual change of the collection of its name: the payload is the document after it, one that is no object is the
+    /// document's one field `payload`, and a null is no document.
+    ///
+    /// The text is checked once, whole: it is JSON by RFC 8259, at most 128 deep, and no object repeats a key. Numbers may be
+    /// of any size and are kept as they are written.
     ///
     /// # Errors
     ///
@@ -162,9 +55,21 @@ impl Change {
     ///
     /// [`DecodeError`] when they are not, or as there.
     pub fn from_json_bytes(bytes: Vec<u8>) -> Result<Self, DecodeError> {
-        String::from_utf8(bytes)
-            .map_err(|error| DecodeError::NotUtf8 { at: error.utf8_error().valid_up_to() })
-            .and_then(Self::from_json)
+        utf8(bytes).and_then(Self::from_json)
+    }
+
+    /// Reads the body of a request that Hasura posts, more strictly than [`from_json`](Self::from_json), because its sender
+    /// is there to be told.
+    ///
+    /// Only what Hasura posts is read: no MongoDB change event and no recorded change. The id is a UUID, and no text has the
+    /// character `\u0000`, which PostgreSQL cannot hold. A scheduled trigger that has no name takes that of the `trigger` it
+    /// was posted for.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when it is not JSON or none of these payloads.
+    pub fn from_hasura(body: Vec<u8>, trigger: Option<&str>) -> Result<Self, DecodeError> {
+        utf8(body).and_then(|text| hasura::decode(text, trigger))
     }
 
     #[inline]
@@ -186,7 +91,9 @@ impl Change {
             committed: None,
             transaction: None,
             session: None,
-            found_correlation: None,
+            cause: None,
+            delivery: None,
+            unwrapped: false,
             source: None,
             context: serde_json::Map::new(),
             given_correlation: None,
@@ -207,6 +114,10 @@ impl Change {
     fn content_id(bytes: &[u8]) -> Text {
         Text::Owned(Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes).to_string().into())
     }
+}
+
+fn utf8(bytes: Vec<u8>) -> Result<String, DecodeError> {
+    String::from_utf8(bytes).map_err(|error| DecodeError::not_utf8(error.as_bytes(), error.utf8_error().valid_up_to()))
 }
 
 fn is_empty(text: &Text) -> bool {
@@ -268,38 +179,6 @@ fn mongodb_images(operation: Operation, before: Image, after: Image) -> (Image, 
         Operation::Update => (before, after),
         Operation::Delete => (before, Image::Absent),
         _ => (Image::Absent, Image::Absent),
-    }
-}
-
-fn json_error(text: &str, fault: JsonFault) -> DecodeError {
-    let problem = match &fault.kind {
-        JsonFaultKind::Expected(expected) => {
-            let mut at = fault.at.min(text.len());
-            while !text.is_char_boundary(at) {
-                at -= 1;
-            }
-            let head = &text[..at];
-            let line_start = head.rfind('\n').map_or(0, |newline| newline + 1);
-            let near = text[at..].chars().take(20).collect::<String>();
-            return DecodeError::InvalidJson {
-                line: head.matches('\n').count() + 1,
-                column: head[line_start..].chars().count() + 1,
-                near: if near.is_empty() { "the end".to_owned() } else { near.escape_debug().to_string() },
-                expected,
-            };
-        }
-        JsonFaultKind::TooDeep => format!("nested deeper than {} levels", crate::raw::json::MAX_DEPTH),
-        JsonFaultKind::DuplicateKey(key) => format!("the key {key:?} stands twice in one object"),
-        JsonFaultKind::LoneSurrogate => "text with half of a surrogate pair".to_owned(),
-    };
-    DecodeError::Unacceptable { pointer: fault.pointer(), problem }
-}
-
-fn list(keys: &[String]) -> String {
-    if keys.is_empty() {
-        "none".to_owned()
-    } else {
-        keys.iter().map(|key| format!("`{}`", key.escape_debug())).collect::<Vec<_>>().join(", ")
     }
 }
 

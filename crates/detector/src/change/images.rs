@@ -36,7 +36,7 @@ pub(super) enum Image {
 
 /// A carried document, with the places of its top-level fields once they were needed.
 pub(super) struct Row {
-    pub(super) slot: Slot,
+    slot: Slot,
     fields: Fields,
 }
 
@@ -44,6 +44,8 @@ pub(super) struct Row {
 enum Fields {
     /// Those of JSON were noted while its text was checked.
     Noted(Vec<Field>),
+    /// The row is no document of the text: its one field is a value that stands alone there, beside others.
+    One(Field),
     /// Those of BSON are looked for when the first is needed.
     Sought(OnceLock<Result<Vec<Field>, Malformed>>),
 }
@@ -76,9 +78,15 @@ impl Row {
         Self { slot, fields: Fields::Noted(fields) }
     }
 
+    /// A row whose one field stands alone.
+    pub(super) fn of_one(field: Field) -> Self {
+        Self { slot: field.value, fields: Fields::One(field) }
+    }
+
     fn fields(&self, body: &Body) -> Result<&[Field], Malformed> {
         match (&self.fields, body) {
             (Fields::Noted(fields), _) => Ok(fields),
+            (Fields::One(field), _) => Ok(std::slice::from_ref(field)),
             (Fields::Sought(fields), Body::Bson(bytes)) => {
                 fields.get_or_init(|| bson_fields(bytes, self.slot)).as_deref().map_err(|fault| *fault)
             }
@@ -140,6 +148,18 @@ impl Change {
             Some(rest) => self.raw(slot).at_path(rest),
             None => Ok(Some(self.raw(slot))),
         }
+    }
+
+    /// The whole row as JSON.
+    pub(super) fn row_json(&self, row: &Row) -> Result<serde_json::Value, Malformed> {
+        let value = self.raw(row.slot).to_json()?;
+        Ok(match (&row.fields, &self.body) {
+            (Fields::One(field), Body::Json(text)) => {
+                let name = field_key(text, field).name().into_owned();
+                serde_json::Value::Object(std::iter::once((name, value)).collect())
+            }
+            _ => value,
+        })
     }
 
     /// Where the top-level field `name` is, of the row from after first.

@@ -55,7 +55,8 @@ impl Change {
     ///
     /// Types that JSON lacks are written as relaxed Extended JSON v2; numbers beyond a double's range stay text.
     /// [`from_json`](Self::from_json) reads it back. What that form cannot say: that a Hasura row lacks a column, and that
-    /// `{"$oid": …}` in a Hasura row is an ordinary object.
+    /// `{"$oid": …}` in a Hasura row is an ordinary object. What it leaves out, because it is of one delivery and not of the
+    /// change: how often it was tried, the span of its trace, and whether it was unwrapped.
     pub fn to_json(&self) -> Option<&serde_json::Value> {
         self.value
             .get_or_init(|| {
@@ -76,7 +77,7 @@ impl Change {
                     _ => None,
                 };
                 let image = |image: &Image| match image {
-                    Image::Row(row) => slot(row.slot).map(Some),
+                    Image::Row(row) => self.row_json(row).map(Some),
                     Image::Absent => Ok(Some(serde_json::Value::Null)),
                     Image::NotCarried => Ok(None),
                 };

@@ -1,10 +1,13 @@
 //! What may be asked of a change, in every form it comes in.
 
+mod delivery;
 mod facts;
 mod forms;
 mod hasura;
+mod payloads;
 mod queries;
 mod random;
+mod scheduled;
 mod unknowns;
 mod updates;
 

@@ -28,8 +28,13 @@ impl Span {
         (self.end - self.start) as usize
     }
 
+    /// The same bytes, of a text in which this one begins at `base`.
+    pub(crate) fn shifted(self, base: u32) -> Self {
+        Self { start: self.start + base, end: self.end + base }
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "texts are limited to 4 GiB before they are scanned")]
-    fn new(start: usize, end: usize) -> Self {
+    pub(crate) fn new(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }
     }
 }
@@ -65,6 +70,13 @@ impl<'t> Key<'t> {
     }
 }
 
+/// What becomes of the character U+0000 in keys and strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nul {
+    Accepted,
+    Refused,
+}
+
 /// What is wrong with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum JsonFaultKind {
@@ -72,6 +84,7 @@ pub(crate) enum JsonFaultKind {
     TooDeep,
     DuplicateKey(String),
     LoneSurrogate,
+    Nul,
 }
 
 /// What is wrong with a text, where (in bytes, and as JSON pointer segments from the innermost out).
@@ -119,12 +132,20 @@ pub(crate) struct Scanner<'t, 'v, V> {
     keys: Vec<(u32, Span)>,
     /// Whether any key so far is written with escapes, so that different texts may be one key.
     escaped_keys: bool,
+    nul: Nul,
     visitor: &'v mut V,
 }
 
 impl<'t, 'v, V: Visitor<'t>> Scanner<'t, 'v, V> {
     pub(crate) fn new(text: &'t str, visitor: &'v mut V) -> Self {
-        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, keys: Vec::with_capacity(32), escaped_keys: false, visitor }
+        let keys = Vec::with_capacity(32);
+        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, keys, escaped_keys: false, nul: Nul::Accepted, visitor }
+    }
+
+    /// Says what becomes of the character U+0000, which is accepted otherwise.
+    pub(crate) fn with_nul(mut self, nul: Nul) -> Self {
+        self.nul = nul;
+        self
     }
 
     /// Checks the whole text, which must be one object.
@@ -339,6 +360,9 @@ impl<'t, 'v, V: Visitor<'t>> Scanner<'t, 'v, V> {
                         self.at += 6;
                     }
                     0xDC00..=0xDFFF => return Err(lone()),
+                    0 if self.nul == Nul::Refused => {
+                        return Err(Box::new(JsonFault { at: start, kind: JsonFaultKind::Nul, inside: Vec::new() }));
+                    }
                     _ => {}
                 }
             }
@@ -432,6 +456,12 @@ fn duplicate(key: Span, text: &str) -> Box<JsonFault> {
 
 /// The members of an object whose text was checked before.
 pub(crate) fn members(object: &str) -> impl Iterator<Item = (Key<'_>, &str)> {
+    placed_members(object).map(|(key, value)| (key, value.of(object)))
+}
+
+/// As [`members`], with the place of each value in the object.
+#[inline]
+pub(crate) fn placed_members(object: &str) -> impl Iterator<Item = (Key<'_>, Span)> {
     let bytes = object.as_bytes();
     let mut at = skip_space(bytes, 1);
     std::iter::from_fn(move || {
@@ -447,7 +477,7 @@ pub(crate) fn members(object: &str) -> impl Iterator<Item = (Key<'_>, &str)> {
         if bytes.get(at) == Some(&b',') {
             at = skip_space(bytes, at + 1);
         }
-        Some((Key { source: object, span, escaped }, &object[start..end]))
+        Some((Key { source: object, span, escaped }, Span::new(start, end)))
     })
 }
 

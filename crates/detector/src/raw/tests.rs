@@ -138,3 +138,18 @@ fn scopes_nested_without_end_do_not_overflow_the_stack() {
 
     assert!(deep.to_json().is_err());
 }
+
+#[test]
+fn a_decimal_that_is_none_is_only_compared_whole() {
+    for text in ["hello", "", "1 ", r"1\u0030", "0x1"] {
+        let object = format!(r#"{{"$numberDecimal":"{text}"}}"#);
+        let raw = extended(&object);
+
+        assert!(matches!(raw.kind(), Ok(Kind::Other)), "{text}");
+        assert_eq!(raw.to_json().unwrap().to_string(), object.replace(r"\u0030", "0"), "{text}");
+    }
+    for text in ["1.50", "-1E+6144", "NaN", "-Infinity", "0.1234567890123456789012345678901234"] {
+        let object = format!(r#"{{"$numberDecimal":"{text}"}}"#);
+        assert!(matches!(extended(&object).kind(), Ok(Kind::Number(_))), "{text}");
+    }
+}

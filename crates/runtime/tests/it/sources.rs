@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use crate::support::{Meeting, builder, event, gives, meets, numbered, runtime};
+use crate::support::{Meeting, builder, event, gives, hangs, meets, numbered, runtime};
 
 type Run = Box<dyn FnOnce(Intake) -> BoxFuture<'static, Result<SourceEnd, SourceError>> + Send>;
 
@@ -236,4 +236,96 @@ async fn a_submission_that_is_given_up_has_not_taken_its_change() {
 
     assert_eq!((summary.changes, summary.source_errors), (2, Vec::new()));
     assert_eq!(meeting.notes(), ["1 begins", "1 ends", "3 begins", "3 ends"]);
+}
+
+#[tokio::test]
+async fn a_source_that_must_answer_is_given_the_report_of_each_change() {
+    let (answer, mut answers) = mpsc::unbounded_channel();
+    let script = Script::new("script", async move |intake: Intake| {
+        for number in 1..=3 {
+            let answer = answer.clone();
+            intake.submit_then(numbered(number), move |report| answer.send((number, report)).unwrap()).await?;
+        }
+        Ok(SourceEnd::Exhausted)
+    });
+
+    let summary = quiet().run(sources([script]), pending(), |_| ()).await;
+
+    let mut answered = Vec::new();
+    while let Some((number, report)) = answers.recv().await {
+        assert_eq!((report.change.source(), report.jobs().count()), ("script", 1));
+        answered.push((number, report.change.key().as_i64()));
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, [(1, Some(1)), (2, Some(2)), (3, Some(3))]);
+    assert_eq!((summary.changes, summary.jobs_succeeded), (3, 3));
+}
+
+#[tokio::test]
+async fn a_source_that_panics_over_a_report_harms_no_change() {
+    let script = Script::new("script", async |intake: Intake| {
+        for number in 1..=3 {
+            intake.submit_then(numbered(number), |_| panic!("no more paper")).await?;
+        }
+        Ok(SourceEnd::Exhausted)
+    });
+
+    let summary = quiet().run(sources([script]), pending(), |_| ()).await;
+
+    assert_eq!(summary, Summary { changes: 3, events: 3, jobs_succeeded: 3, ..Summary::default() });
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_report_learns_that_there_will_be_none() {
+    let runtime = runtime(|_| vec![hangs("hangs")], Config::default(), ());
+    let (taken, is_taken) = tokio::sync::oneshot::channel();
+    let (answer, answered) = tokio::sync::oneshot::channel::<()>();
+    let script = Script::new("script", async move |intake: Intake| {
+        intake.submit_then(numbered(1), move |_| answer.send(()).unwrap()).await?;
+        taken.send(()).unwrap();
+        pending().await
+    });
+
+    let run = tokio::spawn(async move { runtime.run(sources([script]), pending(), |_| ()).await });
+    is_taken.await.unwrap();
+    run.abort();
+
+    assert!(answered.await.is_err(), "the run was dropped, and its changes with it");
+}
+
+#[tokio::test]
+async fn a_narrowed_intake_watches_some_of_the_events_in_the_same_places() {
+    let meeting = Meeting::new();
+    let detectors = ["move.gone", "move.created", "order.placed"].map(|name| event(name, |_| vec![meets("meets")]));
+    let mut state = event_detector::State::default();
+    state.insert(Arc::clone(&meeting));
+    let runtime = builder(detectors).state(state).config(Config { admitted: 2, ..Config::default() }).build().unwrap();
+    let (answer, mut answers) = mpsc::unbounded_channel();
+    let script = Script::new("script", {
+        let meeting = Arc::clone(&meeting);
+        async move |intake: Intake| {
+            let moves = intake.narrowed(|name| name.starts_with("move."));
+            let gone = moves.narrowed(|name| name.ends_with(".gone") || name.starts_with("order."));
+            assert_eq!((intake.registry().detectors().len(), gone.registry().detectors().len()), (3, 1));
+            assert!(!intake.is_full());
+            for (number, intake) in [(1, &moves), (2, &gone)] {
+                let answer = answer.clone();
+                let names =
+                    |report: event_detector_runtime::Report| report.events.iter().map(|event| event.name).collect::<Vec<_>>();
+                intake.submit_then(numbered(number), move |report| answer.send(names(report)).unwrap()).await?;
+            }
+            assert!(intake.is_full() && gone.is_full(), "they share their places");
+            assert_eq!((intake.admitted(), gone.admitted()), (2, 2));
+            meeting.until_arrived(3).await;
+            meeting.release(3);
+            Ok(SourceEnd::Exhausted)
+        }
+    });
+
+    let summary = runtime.run(sources([script]), pending(), |_| ()).await;
+
+    assert_eq!((summary.changes, summary.events, summary.source_errors), (2, 3, Vec::new()));
+    let mut seen = [answers.recv().await.unwrap(), answers.recv().await.unwrap()];
+    seen.sort_by_key(Vec::len);
+    assert_eq!(seen, [vec!["move.gone"], vec!["move.created", "move.gone"]]);
 }

@@ -66,11 +66,10 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
         }
         Ok(())
     })?;
-    let id = id.ok_or(DecodeError::MissingField { pointer: "/_id/_data", expected: "a resume token" })?;
-    let (operation, replacement) =
-        operation.ok_or(DecodeError::MissingField { pointer: "/operationType", expected: "a string" })?;
+    let id = id.ok_or_else(|| DecodeError::missing("/_id/_data", "a resume token"))?;
+    let (operation, replacement) = operation.ok_or_else(|| DecodeError::missing("/operationType", "a string"))?;
     if is_empty(&namespace.1) && operation.of_rows() {
-        return Err(DecodeError::MissingField { pointer: "/ns/coll", expected: "a string" });
+        return Err(DecodeError::missing("/ns/coll", "a string"));
     }
     let mut change = Change::new(Body::Bson(bytes), Shape::MongoDb, operation);
     change.set_images(mongodb_images(operation, before, after));

@@ -19,6 +19,16 @@ fn payload(pointer: &str, text: &str) -> String {
     value.to_string()
 }
 
+/// The payload with an id that Hasura could have given, and its member at the pointer replaced.
+fn posted(pointer: &str, text: &str) -> String {
+    payload(pointer, text).replace(r#""id":"1""#, r#""id":"7a1f5c0e-93d2-4b68-8e47-c05b2d916af3""#)
+}
+
+/// What is posted, with this text as the new row.
+fn with_row(text: &str) -> String {
+    posted("/trigger", r#"{"name":"moves"}"#).replace(r#"{"id":7}"#, text)
+}
+
 fn recorded(members: &str) -> String {
     format!(r#"{{"operation":"update","collection":"moves"{members}}}"#)
 }
@@ -28,7 +38,7 @@ fn every_json_that_is_no_change_is_refused_with_its_code_and_place() {
     let deep = format!(r#"{{"event":{{"data":{}{}}}}}"#, "[".repeat(130), "]".repeat(130));
     let long_id = payload("/id", &format!("\"{}\"", "x".repeat(257)));
     let op_expected = "expected one of INSERT, UPDATE, DELETE, MANUAL";
-    let table: [(&str, &str, &str); 51] = [
+    let table: [(&str, &str, &str); 54] = [
         ("", "empty_body", "the body is empty; expected a change as JSON: a Hasura event trigger payload"),
         (" \r\n\t", "empty_body", "the body is empty"),
         ("hello", "invalid_json", "not JSON at line 1, column 1, near `hello`: expected an object"),
@@ -62,7 +72,10 @@ fn every_json_that_is_no_change_is_refused_with_its_code_and_place() {
         ("{}", "unknown_form", "this JSON object is not a change: a Hasura payload has `event`, a MongoDB change event has"),
         ("{}", "unknown_form", "found the keys none"),
         (r#"{"a":1,"b\n":2}"#, "unknown_form", "found the keys `a`, `b\\n`"),
-        (r#"{"scheduled_time":"x"}"#, "unknown_form", "this looks like a scheduled trigger, which has no row"),
+        (r#"{"scheduled_time":7}"#, "missing_field", "`/scheduled_time` is missing or is not a string"),
+        (r#"{"scheduled_time":"x"}"#, "missing_field", "`/name` is missing or is not a string; post a one-off scheduled event"),
+        (r#"{"scheduled_time":"x","name":"n"}"#, "missing_field", "`/id` is missing or is not a string"),
+        (r#"{"table":{"name":"moves"},"id":"1"}"#, "missing_field", "`/event` is missing or is not an object with `op`"),
         (&payload("/event/op", ""), "missing_field", "`/event/op` is missing or is not a string"),
         (&payload("/event/op", "7"), "missing_field", "`/event/op` is missing or is not a string"),
         (&payload("/event/op", "\"TRUNCATE\""), "unknown_op", &format!("`/event/op` is \"TRUNCATE\"; {op_expected}")),
@@ -178,14 +191,14 @@ fn every_bson_that_is_no_change_is_refused_with_its_place() {
 fn every_error_has_a_code_of_its_own() {
     let errors = [
         DecodeError::EmptyBody,
-        DecodeError::NotUtf8 { at: 0 },
+        DecodeError::NotUtf8 { at: 0, line: 1, column: 1 },
         DecodeError::NotAnObject { found: "null" },
         DecodeError::Unacceptable { pointer: String::new(), problem: String::new() },
-        DecodeError::UnknownForm { keys: Vec::new(), hint: "" },
-        DecodeError::MissingField { pointer: "", expected: "" },
-        DecodeError::UnknownOperation { pointer: "", found: String::new(), expected: "" },
-        DecodeError::InconsistentEvent { pointer: "", rule: "" },
-        DecodeError::BadId { pointer: "" },
+        DecodeError::UnknownForm { expected: "", keys: Vec::new(), hint: "" },
+        DecodeError::missing("", ""),
+        DecodeError::UnknownOperation { pointer: "".into(), found: String::new(), expected: "" },
+        DecodeError::inconsistent("", ""),
+        DecodeError::BadId { pointer: "".into(), expected: "" },
         DecodeError::InvalidBson { at: 0, expected: "" },
         DecodeError::TooLarge,
     ];
@@ -193,4 +206,100 @@ fn every_error_has_a_code_of_its_own() {
 
     assert_eq!(codes.len(), errors.len());
     assert_eq!(DecodeError::TooLarge.to_string(), "the body is larger than 4 GiB");
+}
+
+#[test]
+fn of_what_is_posted_every_fault_is_told_with_its_code_and_pointer() {
+    let nul = |key: &str, text: &str| with_row(&format!(r#"{{"id":7,{key}:{text}}}"#));
+    let nested = format!("{}{}", "[".repeat(125), "]".repeat(125));
+    let table: [(&str, &str, Option<&str>, &str); 25] = [
+        ("", "empty_body", None, "expected a change as JSON: a Hasura event trigger payload"),
+        ("[1]", "not_an_object", None, "expected a JSON object, found an array"),
+        ("{}", "unknown_form", None, "an event trigger's payload has `event`, a scheduled trigger's has `scheduled_time`; found"),
+        (&recorded(""), "unknown_form", None, "found the keys `operation`, `collection`; only what Hasura posts is read here"),
+        (
+            r#"{"operationType":"insert"}"#,
+            "unknown_form",
+            None,
+            "; only what Hasura posts is read here: `event`, `table` and `id`",
+        ),
+        (&posted("/event", ""), "missing_field", Some("/event"), "`/event` is missing"),
+        (&posted("/event/op", ""), "missing_field", Some("/event/op"), "`/event/op` is missing"),
+        (&posted("/event/data", "null"), "missing_field", Some("/event/data"), "an object with `old` and `new`"),
+        (&posted("/table", ""), "missing_field", Some("/table/name"), "`/table/name` is missing"),
+        (&posted("/id", ""), "missing_field", Some("/id"), "`/id` is missing"),
+        (&posted("/event/op", r#""TRUNCATE""#), "unknown_op", Some("/event/op"), "one of INSERT, UPDATE, DELETE, MANUAL"),
+        (&posted("/event/data/new", "null"), "inconsistent_event", Some("/event/data/new"), "an INSERT has the new row"),
+        (&payload("/id", r#""1""#), "bad_id", Some("/id"), "expected a UUID"),
+        (&payload("/id", &format!("\"{}\"", "x".repeat(257))), "bad_id", Some("/id"), "at most 256 bytes, no control characters"),
+        (&payload("/id", r#""7a1f5c0e93d24b688e47c05b2d916af3""#), "bad_id", Some("/id"), "expected a UUID"),
+        (&payload("/id", r#""{7a1f5c0e-93d2-4b68-8e47-c05b2d916a}""#), "bad_id", Some("/id"), "expected a UUID"),
+        (&payload("/id", r#""7a1f5c0e-93d2-4b68-8e47-c05b2d916af\u000a""#), "bad_id", Some("/id"), "expected a UUID"),
+        (&nul("\"text\"", r#"["a\u0000"]"#), "unacceptable_json", Some("/event/data/new/text/0"), "the character \\u0000"),
+        (
+            &nul(r#""\u0000""#, "1"),
+            "unacceptable_json",
+            Some("/event/data/new"),
+            "the character \\u0000, which no text of Postgre",
+        ),
+        (r#"{"\u0000":1}"#, "unacceptable_json", Some(""), "at the top level: the character \\u0000"),
+        (&nul("\"id\"", "8"), "unacceptable_json", Some("/event/data/new"), "the key \"id\" stands twice"),
+        (&nul("\"a/b\"", r#""\udc00""#), "unacceptable_json", Some("/event/data/new/a~1b"), "half of a surrogate pair"),
+        (&with_row(&format!(r#"{{"a":{nested}}}"#)), "unacceptable_json", Some("DEEP"), "deeper than 128 levels"),
+        ("{\n\"id\": tru}", "invalid_json", None, "not JSON at line 2, column 7, near `tru}`"),
+        (r#"{"payload":{"event":{}}}"#, "missing_field", Some("/payload/event/op"), "`/payload/event/op` is missing"),
+    ];
+
+    for (text, code, pointer, wanted) in table {
+        let error = Change::from_hasura(text.into(), None).unwrap_err();
+        let message = error.to_string();
+        assert_eq!(error.code(), code, "{text}: {message}");
+        assert!(message.contains(wanted), "{text}: {message}");
+        match pointer {
+            Some("DEEP") => assert!(error.pointer().unwrap().starts_with("/event/data/new/a/0/0/0")),
+            pointer => assert_eq!(error.pointer(), pointer, "{text}"),
+        }
+        assert_eq!(error.line().zip(error.column()), (code == "invalid_json").then_some((2, 7)), "{text}");
+        assert_eq!(error.hint().is_some(), message.contains("only what Hasura posts"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_posted_may_have_any_number_and_any_other_text() {
+    let row =
+        r#"{"id":7,"huge":1e400,"long":9223372036854775808,"text":"\\u0000 \u0001 \ud83d\ude00","fine":0.1234567890123456789}"#;
+    let change = Change::from_hasura(with_row(row).into(), None).unwrap();
+
+    assert!(change.after("huge") > f64::MAX && change.after("long") == 9_223_372_036_854_775_808_u64);
+    assert_eq!(change.after("fine").as_decimal().unwrap().to_string(), "0.1234567890123456789");
+    assert!(change.after("text") == "\\u0000 \u{1} \u{1F600}");
+    assert!(Change::from_json(with_row(r#"{"id":7,"text":"\u0000"}"#)).unwrap().after("text") == "\0");
+}
+
+#[test]
+fn what_is_not_utf8_is_told_with_its_line_and_column() {
+    let error = Change::from_hasura(b"{\n \"\xC3\xA9\": \"\xFF\"}".to_vec(), None).unwrap_err();
+
+    assert_eq!((error.code(), error.line(), error.column()), ("invalid_json", Some(2), Some(8)));
+}
+
+#[test]
+fn a_message_repeats_no_more_than_a_little_of_what_was_sent() {
+    let long = "x".repeat(100_000);
+    let many: Vec<String> = (0..10_000).map(|key| format!("\"{key}\":0")).collect();
+    let bodies = [
+        format!("{{{}}}", many.join(",")),
+        format!(r#"{{"{long}":1}}"#),
+        format!(r#"{{"{long}":1,"{long}":2}}"#),
+        format!(r#"{{"{long}":{{"{long}":"\ud800"}}}}"#),
+        format!(r#"{{"{long}":!}}"#),
+        posted("/event/op", &format!("\"{long}\"")),
+        posted("/id", &format!("\"{long}\"")),
+    ];
+
+    for body in bodies {
+        let error = Change::from_hasura(body.into(), None).unwrap_err();
+        let message = error.to_string();
+        assert!(message.len() < 1_000 && error.pointer().is_none_or(|pointer| pointer.len() < 1_000), "{message}");
+    }
 }

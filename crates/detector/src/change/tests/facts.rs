@@ -114,6 +114,24 @@ fn a_row_has_its_column_id_as_key_and_none_without_one() {
 }
 
 #[test]
+fn a_number_as_key_is_one_lane_however_it_is_written() {
+    let lane = |key: &str| {
+        let change = Change::from_json(format!(r#"{{"operation":"insert","collection":"c","key":{key}}}"#)).unwrap();
+        change.lane().unwrap()
+    };
+    let table = [
+        ["1.5", "1.50", "15e-1"],
+        ["1e50", "1E+50", "100000000000000000000000000000000000000000000000000"],
+        ["7", "7.0", "0.7e1"],
+    ];
+
+    for same in table {
+        assert!(same.iter().all(|key| lane(key) == lane(same[0])), "{same:?}");
+    }
+    assert_ne!(lane("1.5"), lane("1.6"));
+}
+
+#[test]
 fn changes_of_one_document_share_a_lane_and_those_of_others_do_not() {
     let of_key = |key: bson::Document| forms(&event("delete", doc! { "documentKey": key })).map(|(_, change)| change);
     let first = of_key(doc! { "_id": ObjectId::from_bytes([1; 12]) });

@@ -1,0 +1,95 @@
+//! To whom are changes handed, and who owns the work that then goes on?
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use event_detector::{Change, Registry};
+use event_detector_runtime::{Intake, Report, Runtime, Stopping};
+use tokio::task::JoinSet;
+
+/// Where changes go. Cheap to clone; the clones own their work together.
+#[derive(Clone)]
+pub(super) enum HandOver {
+    /// To a runtime that nobody runs: the work is cut when the last clone is dropped.
+    Runtime(Runtime, Arc<Mutex<JoinSet<()>>>),
+    /// To the intake of a source: the run owns the work, counts it and drains it.
+    Intake(Intake),
+}
+
+impl HandOver {
+    pub(super) fn registry(&self) -> &Registry {
+        match self {
+            Self::Runtime(runtime, _) => runtime.registry(),
+            Self::Intake(intake) => intake.registry(),
+        }
+    }
+
+    pub(super) fn narrowed(&self, keep: impl Fn(&str) -> bool) -> Self {
+        match self {
+            Self::Runtime(runtime, tasks) => Self::Runtime(runtime.narrowed(keep), Arc::clone(tasks)),
+            Self::Intake(intake) => Self::Intake(intake.narrowed(keep)),
+        }
+    }
+
+    pub(super) fn admitted(&self) -> usize {
+        match self {
+            Self::Runtime(runtime, _) => runtime.admitted(),
+            Self::Intake(intake) => intake.admitted(),
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Runtime(runtime, _) => runtime.is_full(),
+            Self::Intake(intake) => intake.is_full(),
+        }
+    }
+
+    /// The intake that knows of a stop; where it is `None`, nobody stops. It owns none of the work, so the work may hold it.
+    pub(super) fn stop(&self) -> Option<Intake> {
+        match self {
+            Self::Runtime(..) => None,
+            Self::Intake(intake) => Some(intake.clone()),
+        }
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        matches!(self, Self::Intake(intake) if intake.is_stopping())
+    }
+
+    /// Waits until no more changes are taken.
+    pub(super) async fn stopping(&self) {
+        match self {
+            Self::Runtime(..) => std::future::pending().await,
+            Self::Intake(intake) => intake.stopping().await,
+        }
+    }
+
+    /// Waits for a place and hands the change over; its report goes to `done`, which is dropped when the change is not taken or cut.
+    ///
+    /// Dropping the future before it returned hands nothing over; afterwards the work no longer depends on the caller.
+    #[expect(clippy::manual_async_fn, reason = "an async function would hold the change, which is large, twice")]
+    pub(super) fn take(
+        &self,
+        change: Change,
+        done: impl FnOnce(Report) + Send + 'static,
+    ) -> impl Future<Output = Result<(), Stopping>> + Send {
+        async move {
+            match self {
+                Self::Intake(intake) => intake.submit_then(change, done).await,
+                Self::Runtime(runtime, tasks) => {
+                    let admitted = runtime.admit(change).await;
+                    let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
+                    tasks.spawn(async move { done(admitted.settle().await) });
+                    while let Some(ended) = tasks.try_join_next() {
+                        // Nothing of users runs unguarded in there, so this is a defect of ours, and must not pass in silence.
+                        if let Err(error) = ended {
+                            tracing::error!(%error, "a change was not handled to its end");
+                        }
+                    }
+                    Ok(())
+                }
+            }
+        }
+    }
+}
