@@ -1,7 +1,9 @@
 //! Does the program `detector` do what its help says? Here it is started as people start it; the tests stand in the modules.
 
 mod demo;
+mod deploy;
 mod detect;
+mod listen;
 mod load;
 mod run;
 mod settings;

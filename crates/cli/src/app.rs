@@ -81,7 +81,8 @@ impl App {
 
     fn execute(self, cli: Cli) -> Result<Exit, Failure> {
         let Some(command) = cli.command else { return commands::welcome(self.demo.is_some()) };
-        let settings = Settings::load(&cli.options, &command.limits())?;
+        let mut settings = Settings::load(&cli.options, &command.limits())?;
+        settings.listen = command.listen().or(settings.listen).filter(|address| !address.is_empty());
         logging::start(settings.log.as_deref(), !cli.options.json && !cli.options.quiet)?;
         let registry = Registry::from_linked().map_err(|error| Failure::new(Exit::Config, error))?;
         let registry = globs::select(registry, &settings.only, &settings.except)?;

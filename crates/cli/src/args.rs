@@ -30,15 +30,42 @@ A config file with everything it may hold:
   in_flight = 64
   change_deadline = \"5m\"
   drain = \"25s\"
+  listen = \"127.0.0.1:8080\"
+
+  [hasura]  # what is agreed with Hasura, where `listen` is set
+  passphrase_header = \"x-passphrase\"
+  passphrases = [\"${HASURA_PASSPHRASE}\"]  # taken from the environment; several while they are rotated
+  answer_within = \"50s\"
+  body_limit = 1048576
+  body_timeout = \"20s\"
+
+  [hasura.triggers]  # POST /hasura/moves is watched for these events alone
+  moves = [\"move.*\"]
+
+  [http]
+  header_timeout = \"10s\"
+  header_limit = 16384
+  idle_timeout = \"75s\"
+  connections = 1024
 
   [context]  # what jobs and events find with `context(\"webhook_url\")`
   webhook_url = \"https://example.com/hook\"
 
-Exit codes: 0 all went well; 1 a job or an event's own code failed; 2 wrong command line; 65 malformed input;
-66 no input; 69 a source cannot go on; 77 not permitted; 78 wrong configuration or set of events.";
+Exit codes: 0 all went well, or it was told to stop; 1 a job or an event's own code failed; 2 wrong command line;
+65 malformed input; 66 no input; 69 a source cannot go on; 77 not permitted; 78 wrong configuration or set of events.";
 
 const RECORDED: &str = "\
 A line is a payload of Hasura, a change event of MongoDB as extended JSON, or simply
+  {\"operation\": \"insert\", \"collection\": \"users\", \"key\": 7, \"after\": {\"active\": true}}
+where an update has \"before\" and \"after\".";
+
+const RUN: &str = "\
+With --listen, Hasura's event triggers post to /hasura, or to /hasura/NAME for a trigger of the config file, and get the
+report as answer. GET /healthz, /readyz and /version are for those who operate it. Where other machines can reach the
+address, a passphrase is needed: in the environment variable DETECTOR_PASSPHRASES (several: `a,b`), or in the config file.
+Hasura sends it in the header x-passphrase, unless the config file names another. TLS is the work of a proxy in front.
+
+With --file, a line is a payload of Hasura, a change event of MongoDB as extended JSON, or simply
   {\"operation\": \"insert\", \"collection\": \"users\", \"key\": 7, \"after\": {\"active\": true}}
 where an update has \"before\" and \"after\".";
 
@@ -98,9 +125,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         limits: Limits,
     },
-    /// Handle changes as they come: recorded ones with --file, and those of the program's own sources
-    #[command(after_help = RECORDED)]
+    /// Handle changes as they come: over HTTP with --listen, recorded ones with --file, and those of the program's own sources
+    #[command(after_help = RUN)]
     Run {
+        /// Take what Hasura's event triggers post to http://HOST:PORT/hasura
+        #[arg(long, value_name = "HOST:PORT", env = "DETECTOR_LISTEN", hide_env_values = true)]
+        listen: Option<String>,
         /// Recorded changes, one JSON object a line; `-` is standard input
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
@@ -146,6 +176,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// The address to listen at, if it was given one.
+    pub(crate) fn listen(&self) -> Option<String> {
+        match self {
+            Self::Run { listen, .. } => listen.clone(),
+            _ => None,
+        }
+    }
+
     /// The limits it was given; none where it runs no job.
     pub(crate) fn limits(&self) -> Limits {
         match self {

@@ -27,6 +27,7 @@ pub(crate) fn welcome(has_demo: bool) -> Result<Exit, Failure> {
          \x20 {program}list               see the events of this program, and where they are declared\n\
          \x20 {program}detect FILE        see which events recorded changes would be; no job runs\n\
          \x20 {program}run --file FILE    handle recorded changes, one JSON object a line\n\
+         \x20 {program}run --listen 127.0.0.1:8080  take what Hasura's event triggers post\n\
          \x20 {program}--help             see everything else\n",
         if has_demo { demo.as_str() } else { "" },
     ));

@@ -1,5 +1,7 @@
 //! What did the config file say, and what holds in the end?
 
+mod http;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,12 +13,33 @@ use serde_json::{Map, Value};
 
 use crate::args::{Limits, Options, duration};
 use crate::exit::{Exit, Failure};
+use http::{HasuraTable, Http, HttpTable};
+
+pub(crate) use http::PASSPHRASES;
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "detector.toml";
 
 /// The keys of the config file whose values are no secrets.
-const KEYS: [&str; 8] = ["only", "except", "log", "job_timeout", "job_retries", "in_flight", "change_deadline", "drain"];
+const KEYS: [&str; 17] = [
+    "only",
+    "except",
+    "log",
+    "job_timeout",
+    "job_retries",
+    "in_flight",
+    "change_deadline",
+    "drain",
+    "listen",
+    "passphrase_header",
+    "answer_within",
+    "body_limit",
+    "body_timeout",
+    "header_timeout",
+    "header_limit",
+    "idle_timeout",
+    "connections",
+];
 
 /// What holds after flags, environment, file and defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +49,9 @@ pub(crate) struct Settings {
     pub(crate) log: Option<String>,
     pub(crate) context: Map<String, Value>,
     pub(crate) config: Config,
+    /// Where to listen for changes over HTTP, and how.
+    pub(crate) listen: Option<String>,
+    pub(crate) http: Http,
     /// The config file that was read.
     pub(crate) file: Option<PathBuf>,
 }
@@ -45,6 +71,9 @@ struct File {
     change_deadline: Option<Duration>,
     #[serde(deserialize_with = "some_duration")]
     drain: Option<Duration>,
+    listen: Option<String>,
+    http: HttpTable,
+    hasura: HasuraTable,
     context: Map<String, Value>,
 }
 
@@ -108,6 +137,8 @@ impl Settings {
             log: options.log.clone().filter(|log| !log.is_empty()).or(file.log),
             context,
             config,
+            listen: file.listen,
+            http: Http { http: file.http, hasura: file.hasura },
             file: None,
         })
     }

@@ -1,31 +1,38 @@
 //! How are changes handled until their sources end or somebody says stop?
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::Path;
 use std::time::Instant;
 
 use event_detector::JobDeclaration;
 use event_detector_runtime::{Runtime, Sources, Summary};
+use event_detector_server::{ServeError, Server};
 use event_detector_sources::Recorded;
 use serde_json::json;
 
 use crate::app::Program;
 use crate::console::{Console, Form, print_rejected};
 use crate::exit::{Exit, Failure};
+use crate::settings::PASSPHRASES;
 use crate::signals::Stop;
 use crate::terminal::{clean, say, say_json, start_spinner};
 
 use super::{count, no_change};
 
-/// Handles the changes of the file, if one is named, and of the program's own sources.
-pub(crate) async fn run(program: Program, mut sources: Sources, file: Option<&Path>, strict: bool) -> Result<Exit, Failure> {
+/// Handles the changes of the file and of the address, if they are named, and of the program's own sources.
+pub(crate) async fn run(mut program: Program, mut sources: Sources, file: Option<&Path>, strict: bool) -> Result<Exit, Failure> {
+    let listening = match program.settings.listen.take() {
+        Some(address) => Some(listen(&mut program, &mut sources, &address).await?),
+        None => None,
+    };
     if let Some(file) = file {
         let recorded = open(file).await?;
         sources.add(if strict { recorded.strict() } else { recorded });
     }
     if sources.is_empty() {
         return Err(Failure::new(Exit::Usage, "there is nothing to take changes from").with_hint(
-            "name a file of recorded changes with `--file FILE` (`-` is standard input), or add a source to the program's `App`",
+            "listen with `--listen 127.0.0.1:8080`, name a file of recorded changes with `--file FILE` (`-` is standard input), \
+             or add a source to the program's `App`",
         ));
     }
     let json = program.options.json;
@@ -34,6 +41,9 @@ pub(crate) async fn run(program: Program, mut sources: Sources, file: Option<&Pa
     let stop = Stop::listen(program.settings.config.drain, json);
     let runtime = program.runtime(Console::new(form))?;
     banner(&runtime, &sources, settings.as_deref(), json);
+    if let Some(words) = listening.filter(|_| !json) {
+        say(&words);
+    }
     if file == Some(Path::new("-")) && std::io::stdin().is_terminal() && !json {
         say("Waiting for changes from the terminal, one JSON object a line; Ctrl-D ends.");
     } else if !json {
@@ -43,6 +53,43 @@ pub(crate) async fn run(program: Program, mut sources: Sources, file: Option<&Pa
     let summary = runtime.run(sources, stop.requested(), move |rejected| print_rejected(rejected, json)).await;
     sum_up(&summary, start.elapsed().as_secs_f64(), json);
     Ok(exit(&summary, stop.was_requested()))
+}
+
+/// Adds a server at `address`, and returns how it is to be reached.
+async fn listen(program: &mut Program, sources: &mut Sources, address: &str) -> Result<String, Failure> {
+    let http = std::mem::take(&mut program.settings.http);
+    let plain = http.plain_passphrases();
+    let settings = http.resolve()?;
+    let header = match settings.hasura.passphrases.is_empty() {
+        true => "no passphrase is asked for".to_owned(),
+        false => format!("a passphrase is needed in the header {}", settings.hasura.passphrase_header),
+    };
+    let path = if settings.hasura.triggers.is_empty() { "" } else { " (or /hasura/NAME of a configured trigger)" };
+    let server = Server::bind(address, settings, &program.registry).await.map_err(|error| {
+        let exit = match &error {
+            ServeError::Address { .. } => Exit::Usage,
+            ServeError::Bind { source, .. } if source.kind() == ErrorKind::PermissionDenied => Exit::Permission,
+            ServeError::Bind { .. } => Exit::Unavailable,
+            _ => Exit::Config,
+        };
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        let failure = Failure::new(exit, format!("{error}{cause}"));
+        match error {
+            ServeError::Exposed { .. } => failure.with_hint(format!(
+                "set the environment variable {PASSPHRASES}, or `passphrases` under `[hasura]` in the config file"
+            )),
+            _ => failure,
+        }
+    })?;
+    if plain > 0 {
+        tracing::warn!(
+            passphrases = plain,
+            "the config file holds passphrases in plain text; write `${{NAME}}` there, and the value into the environment variable NAME"
+        );
+    }
+    let words = format!("Hasura's event triggers post to http://{}/hasura{path}; {header}.", server.local_addr());
+    sources.add(server);
+    Ok(words)
 }
 
 /// The recorded changes in a file, or on standard input for `-`.
@@ -130,13 +177,13 @@ fn sum_up(summary: &Summary, seconds: f64, json: bool) {
     }
 }
 
-/// What the program's exit code says about a run.
+/// What the program's exit code says about a run. One that was told to stop did as it was told; its jobs were reported one by one.
 pub(super) fn exit(summary: &Summary, stopped: bool) -> Exit {
     if summary.rejected > 0 {
         Exit::BadData
     } else if !summary.source_errors.is_empty() {
         Exit::Unavailable
-    } else if summary.jobs_failed > 0 || summary.event_errors > 0 || summary.jobs_cut > 0 && !stopped {
+    } else if !stopped && (summary.jobs_failed > 0 || summary.event_errors > 0 || summary.jobs_cut > 0) {
         Exit::Failed
     } else {
         Exit::Success
