@@ -46,7 +46,17 @@ impl Inquiry {
     }
 }
 
+/// Whether a detector is asked for the first time: most meet no unknown, and need no inquiry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Probe {
+    Off,
+    On,
+    /// It met an unknown, which counted as "no".
+    Met,
+}
+
 thread_local! {
+    static PROBE: Cell<Probe> = const { Cell::new(Probe::Off) };
     static INQUIRY: RefCell<Option<Inquiry>> = const { RefCell::new(None) };
     static RECORDING: Cell<bool> = const { Cell::new(false) };
     static READS: RefCell<Vec<Read>> = const { RefCell::new(Vec::new()) };
@@ -65,11 +75,12 @@ pub(crate) enum Decision {
 ///
 /// A panic in `ask` passes through; the assumptions are gone afterwards in any case.
 pub(crate) fn decide(mut ask: impl FnMut() -> bool) -> Decision {
+    let (answer, probe) = probing(&mut ask);
+    if probe == Probe::On {
+        return Decision::Decided(answer);
+    }
     let _scope = Scope::enter();
     let first = ask();
-    if INQUIRY.with_borrow(|inquiry| inquiry.as_ref().is_none_or(|seen| seen.assumed.is_empty() && seen.unreadable.is_empty())) {
-        return Decision::Decided(first);
-    }
     let mut met: Vec<Unknown> = Vec::new();
     loop {
         let (unreadable, deepest, more) = INQUIRY.with_borrow_mut(|inquiry| {
@@ -96,8 +107,32 @@ pub(crate) fn decide(mut ask: impl FnMut() -> bool) -> Decision {
     }
 }
 
+/// Asks once, and says whether an unknown was met.
+fn probing(ask: impl FnOnce() -> bool) -> (bool, Probe) {
+    struct Restore(Probe);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            PROBE.set(self.0);
+        }
+    }
+    let _outer = Restore(PROBE.replace(Probe::On));
+    (ask(), PROBE.get())
+}
+
+/// Whether an unknown is met in a first question, which then is asked again in an inquiry.
+fn is_probed() -> bool {
+    let is_probed = PROBE.get() != Probe::Off;
+    if is_probed {
+        PROBE.set(Probe::Met);
+    }
+    is_probed
+}
+
 /// The answer to take for an unknown: the assumed one while a detector is asked, else no.
 pub(crate) fn consult(unknown: impl FnOnce() -> Unknown) -> bool {
+    if is_probed() {
+        return false;
+    }
     INQUIRY.with_borrow_mut(|inquiry| {
         let Some(inquiry) = inquiry else { return false };
         let unknown = unknown();
@@ -111,6 +146,9 @@ pub(crate) fn consult(unknown: impl FnOnce() -> Unknown) -> bool {
 
 /// Notes an unknown that was read in a way that has more than two answers, so it cannot be tried both ways.
 pub(crate) fn unreadable(unknown: impl FnOnce() -> Unknown) {
+    if is_probed() {
+        return;
+    }
     INQUIRY.with_borrow_mut(|inquiry| {
         if let Some(inquiry) = inquiry {
             let unknown = unknown();
@@ -149,17 +187,18 @@ pub(crate) fn recording<T>(body: impl FnOnce() -> T) -> (T, Vec<Read>) {
 }
 
 /// One detector's inquiry; its end restores what was before, also after a panic.
-struct Scope(Option<Inquiry>);
+struct Scope(Probe, Option<Inquiry>);
 
 impl Scope {
     fn enter() -> Self {
-        Self(INQUIRY.replace(Some(Inquiry::default())))
+        Self(PROBE.replace(Probe::Off), INQUIRY.replace(Some(Inquiry::default())))
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        INQUIRY.set(self.0.take());
+        PROBE.set(self.0);
+        INQUIRY.set(self.1.take());
     }
 }
 

@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use event_detector::catch_panic;
 use tokio::runtime::Handle;
@@ -40,8 +40,6 @@ pub(crate) struct JobThreads {
 /// What waits for a thread, first come, first served.
 pub(crate) struct Queue {
     line: Mutex<Line>,
-    /// For threads: there is work, or the end has come.
-    work_waits: Condvar,
     /// For the watcher: there is something to watch, or the end has come.
     watch: Condvar,
     tokio: Handle,
@@ -53,7 +51,8 @@ struct Line {
     waiting: VecDeque<Arc<dyn Work>>,
     threads: BTreeMap<u64, Turn>,
     next_thread: u64,
-    idle: usize,
+    /// The threads that sleep. The last to have gone to sleep is called first: it is the warmest.
+    idle: Vec<Thread>,
     /// An idle thread was called and has not come yet; when it comes, it calls the next one if need be.
     called: bool,
     /// A thread without work looks for some, before it goes to sleep.
@@ -75,7 +74,7 @@ impl JobThreads {
     /// Threads inside the context of `tokio`, which must outlive the jobs.
     pub(crate) fn new(tokio: Handle) -> Self {
         let base = thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
-        let queue = Arc::new(Queue { line: Mutex::default(), work_waits: Condvar::new(), watch: Condvar::new(), tokio, base });
+        let queue = Arc::new(Queue { line: Mutex::default(), watch: Condvar::new(), tokio, base });
         for _ in 0..base {
             add_thread(&queue);
         }
@@ -94,8 +93,10 @@ impl JobThreads {
 
 impl Drop for JobThreads {
     fn drop(&mut self) {
-        lock(&self.queue.line).closed = true;
-        self.queue.work_waits.notify_all();
+        let mut line = lock(&self.queue.line);
+        line.closed = true;
+        line.idle.drain(..).for_each(|thread| thread.unpark());
+        drop(line);
         self.queue.watch.notify_all();
     }
 }
@@ -106,11 +107,9 @@ impl Queue {
         let mut line = lock(&self.line);
         line.waiting.push_back(work);
         let wake_watcher = !std::mem::replace(&mut line.watched, true);
-        let call = line.calls();
+        let called = line.call();
         drop(line);
-        if call {
-            self.work_waits.notify_one();
-        }
+        called.inspect(Thread::unpark);
         if wake_watcher {
             self.watch.notify_one();
         }
@@ -124,11 +123,9 @@ impl Queue {
         loop {
             if let Some(work) = line.waiting.pop_front() {
                 line.turn(id, Some(&work));
-                let call = line.calls();
+                let called = line.call();
                 drop(line);
-                if call {
-                    self.work_waits.notify_one();
-                }
+                called.inspect(Thread::unpark);
                 return Some(work);
             }
             if line.closed || (!patient && line.threads.len() > self.base) {
@@ -141,12 +138,7 @@ impl Queue {
                     continue;
                 }
             }
-            line.idle += 1;
-            let (woken, waited) = self.work_waits.wait_timeout(line, KEEP).unwrap_or_else(PoisonError::into_inner);
-            line = woken;
-            line.idle -= 1;
-            line.called = false;
-            patient = !waited.timed_out();
+            (line, patient) = self.sleep(line);
         }
     }
 
@@ -163,6 +155,25 @@ impl Queue {
         }
         line.searching = false;
         line
+    }
+
+    /// Sleeps until somebody calls this thread; returns whether somebody did.
+    fn sleep<'l>(&'l self, mut line: MutexGuard<'l, Line>) -> (MutexGuard<'l, Line>, bool) {
+        let (this, since) = (thread::current(), Instant::now());
+        line.idle.push(this.clone());
+        loop {
+            drop(line);
+            thread::park_timeout(KEEP.saturating_sub(since.elapsed()));
+            line = lock(&self.line);
+            let Some(place) = line.idle.iter().position(|thread| thread.id() == this.id()) else {
+                line.called = false;
+                return (line, true);
+            };
+            if since.elapsed() >= KEEP {
+                line.idle.remove(place);
+                return (line, false);
+            }
+        }
     }
 
     fn keep_watch(self: &Arc<Self>) {
@@ -184,11 +195,9 @@ impl Queue {
             stuck = if line.is_stuck(&before) { stuck + 1 } else { 0 };
             let missing = if stuck < STUCK_TICKS { 0 } else { line.missing_threads() };
             before = line.turns();
-            let call = line.calls();
+            let called = line.call();
             drop(line);
-            if call {
-                self.work_waits.notify_one();
-            }
+            called.inspect(Thread::unpark);
             for _ in 0..missing {
                 add_thread(self);
             }
@@ -215,11 +224,14 @@ impl Line {
         self.waiting.is_empty() && self.threads.values().all(|turn| turn.work.is_none())
     }
 
-    /// Whether to call an idle thread now.
-    fn calls(&mut self) -> bool {
-        let call = !self.waiting.is_empty() && self.idle > 0 && !self.called && !self.searching;
-        self.called |= call;
-        call
+    /// An idle thread to be woken now.
+    fn call(&mut self) -> Option<Thread> {
+        if self.waiting.is_empty() || self.called || self.searching {
+            return None;
+        }
+        let thread = self.idle.pop();
+        self.called = thread.is_some();
+        thread
     }
 
     /// Gives the work of threads that are where they were `before` to others too: what they have not begun must not wait for them.
@@ -236,7 +248,9 @@ impl Line {
 
     /// Whether work waits while every thread is where it was `before`.
     fn is_stuck(&self, before: &BTreeMap<u64, u64>) -> bool {
-        self.idle == 0 && !self.waiting.is_empty() && self.threads.iter().all(|(id, turn)| before.get(id) == Some(&turn.number))
+        self.idle.is_empty()
+            && !self.waiting.is_empty()
+            && self.threads.iter().all(|(id, turn)| before.get(id) == Some(&turn.number))
     }
 
     /// How many threads to add where all are stuck: up to twice as many.
