@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event_detector::{Cancellation, Change, JobContext, JobRun, JobScope, State};
+use event_detector::{Cancellation, Change, JobContext, JobEnvironment, JobRun, JobScope, State};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -15,9 +15,9 @@ pub(crate) fn context(change: impl Into<Change>) -> JobContext {
 /// As [`context`], in a program that registered `state`.
 pub(crate) fn context_with(change: impl Into<Change>, state: State) -> JobContext {
     let (_canceller, cancellation) = Cancellation::new();
-    let (change, state) = (Arc::new(change.into()), Arc::new(state));
+    let (change, environment) = (Arc::new(change.into()), Arc::new(JobEnvironment { state, cancellation }));
     let run = JobRun { event: "test.event", job: "job".into(), nth: 0 };
-    JobContext::new(Arc::new(JobScope { change, state, cancellation }), run, 1, None)
+    JobContext::new(Arc::new(JobScope { change, environment }), run, 1, None)
 }
 
 /// A server on a free port of the loopback.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{Document, doc};
 use ::mongodb::{Client, Database};
-use event_detector::{Cancellation, Change, JobContext, JobRun, JobScope, State};
+use event_detector::{Cancellation, Change, JobContext, JobEnvironment, JobRun, JobScope, State};
 use serde_json::json;
 
 /// A database of its own for one test, or nothing where there is no server; then the test says so and ends.
@@ -38,8 +38,7 @@ async fn a_registered_database_gets_the_event_log_and_a_second_run_adds_nothing(
     let (_canceller, cancellation) = Cancellation::new();
     let scope = Arc::new(JobScope {
         change: Arc::new(Change::insert("orders").after(json!({ "_id": 1, "amount": 20 })).into()),
-        state: Arc::new(state),
-        cancellation,
+        environment: Arc::new(JobEnvironment { state, cancellation }),
     });
     let run = JobRun { event: "order.created", job: job.shared_name(), nth: 0 };
 

@@ -101,7 +101,7 @@ fn build() -> Result<String, Failure> {
     cargo.args(["--target", &host, "--target-dir", FOLDER]);
     cargo.env("RUSTFLAGS", COVERAGE.join(" ")).env_remove("CARGO_ENCODED_RUSTFLAGS");
     cargo.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true").env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true");
-    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
+    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only").env("CARGO_PROFILE_RELEASE_LTO", "off");
     if run::run(&mut cargo)? != ExitCode::SUCCESS {
         return Err(Failure::failed("the fuzzer cannot be built"));
     }

@@ -30,8 +30,14 @@ pub struct JobContext {
 pub struct JobScope {
     /// The change that the events were detected in.
     pub change: Arc<Change>,
+    /// What all jobs of the runtime share.
+    pub environment: Arc<JobEnvironment>,
+}
+
+/// What all jobs of one runtime share.
+pub struct JobEnvironment {
     /// What the program registered.
-    pub state: Arc<State>,
+    pub state: State,
     /// Told when the work is no longer wanted.
     pub cancellation: Cancellation,
 }
@@ -104,12 +110,12 @@ impl JobContext {
     ///
     /// Work that blocks its thread cannot be cut, so it asks here now and then.
     pub fn is_cancelled(&self) -> bool {
-        self.scope.cancellation.is_cancelled() || self.remaining() == Some(Duration::ZERO)
+        self.scope.environment.cancellation.is_cancelled() || self.remaining() == Some(Duration::ZERO)
     }
 
     /// Waits until the work is no longer wanted. An attempt that merely awaits is cut anyway and need not ask.
     pub async fn cancelled(&self) {
-        self.scope.cancellation.cancelled().await;
+        self.scope.environment.cancellation.cancelled().await;
     }
 
     /// A value of the injected context, [missing](Value::is_missing) when nobody injected it.
@@ -124,12 +130,12 @@ impl JobContext {
     /// [`MissingState`] when none is registered. `#[job]` sees the types asked for here, and a program whose events use
     /// the job refuses to start without them.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T, MissingState> {
-        self.scope.state.require()
+        self.scope.environment.state.require()
     }
 
     /// The value of type `T`, when the program registered one.
     pub fn try_state<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.scope.state.get()
+        self.scope.environment.state.get()
     }
 }
 

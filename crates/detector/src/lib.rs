@@ -69,7 +69,7 @@ mod value;
 
 pub use bson;
 pub use change::{AfterImage, Change, ChangeBuilder, ChangedColumns, DecodeError, Operation, nearest};
-pub use context::{Cancellation, Canceller, JobContext, JobRun, JobScope};
+pub use context::{Cancellation, Canceller, JobContext, JobEnvironment, JobRun, JobScope};
 pub use detector::{Declared, Detector, OnUndecided, Verdict};
 /// Declares an inline module as a business event.
 ///

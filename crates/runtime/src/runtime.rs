@@ -5,10 +5,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use event_detector::{
-    Cancellation, Canceller, Change, Detector, Job, JobDeclaration, JobScope, Registry, State, Unknown, Verdict,
+    Cancellation, Canceller, Change, Detector, Job, JobDeclaration, JobEnvironment, JobScope, Registry, State, Unknown, Verdict,
 };
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
@@ -34,13 +35,14 @@ pub struct Runtime {
 
 pub(crate) struct Inner {
     pub(crate) config: Config,
-    state: Arc<State>,
+    environment: Arc<JobEnvironment>,
     context: Map<String, Value>,
     pub(crate) plugins: Plugins,
     pub(crate) lanes: Lanes,
     threads: JobThreads,
-    cancellation: Cancellation,
     canceller: Mutex<Option<Canceller>>,
+    /// Told after the canceller is gone.
+    cancelled: Notify,
     /// Unknowns that were warned of, so that each is told once.
     warned: Mutex<HashMap<&'static str, Vec<String>>>,
 }
@@ -119,11 +121,11 @@ impl Builder {
             lanes: Lanes::new(&self.config),
             threads: JobThreads::new(tokio),
             config: self.config,
-            state: Arc::new(self.state),
+            environment: Arc::new(JobEnvironment { state: self.state, cancellation }),
             context: self.context,
             plugins: self.plugins,
-            cancellation,
             canceller: Mutex::new(Some(canceller)),
+            cancelled: Notify::new(),
             warned: Mutex::default(),
         };
         Ok(Runtime { inner: Arc::new(inner), registry: Arc::new(self.registry) })
@@ -204,6 +206,7 @@ impl Runtime {
     /// Cuts every job that has not settled, now and from now on; each is reported as cancelled.
     pub fn cancel(&self) {
         drop(lock(&self.inner.canceller).take());
+        self.inner.cancelled.notify_waiters();
     }
 }
 
@@ -268,13 +271,13 @@ impl Inner {
             let supervisor = Supervisor {
                 config: &self.config,
                 plugins: &self.plugins,
-                cancellation: &self.cancellation,
+                cancellation: &self.environment.cancellation,
+                cancelled: &self.cancelled,
                 change: &change,
                 start,
                 deadline: self.config.change_deadline.map(|limit| after(start, limit)),
             };
-            let (state, cancellation) = (Arc::clone(&self.state), self.cancellation.clone());
-            let scope = JobScope { change: Arc::clone(&change), state, cancellation };
+            let scope = JobScope { change: Arc::clone(&change), environment: Arc::clone(&self.environment) };
             let jobs = Jobs::new(seats, scope, Arc::clone(self.threads.queue()));
             supervisor.settle_all(jobs, &mut events).await;
         }

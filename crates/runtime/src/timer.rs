@@ -11,17 +11,17 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The clock of one change. Between two looks it stands still.
 #[derive(Debug)]
-pub(crate) struct Timer {
+pub(crate) struct Timer<'a> {
     now: Instant,
     /// The earliest time to look again, as far as somebody said during this look.
     next: Option<Instant>,
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Pin<&'a mut Option<Sleep>>,
 }
 
-impl Timer {
-    /// A clock that stands at `now` until the first look.
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { now, next: None, alarm: None }
+impl<'a> Timer<'a> {
+    /// A clock that stands at `now` until the first look; `alarm` is where its alarm has its place.
+    pub(crate) fn new(now: Instant, alarm: Pin<&'a mut Option<Sleep>>) -> Self {
+        Self { now, next: None, alarm }
     }
 
     /// Begins a look.
@@ -52,11 +52,14 @@ impl Timer {
     /// Ends a look: ready when it is time for another, else the caller is woken then.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(next) = self.next else { return Poll::Pending };
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(next)));
+        if self.alarm.is_none() {
+            self.alarm.set(Some(sleep_until(next)));
+        }
+        let Some(mut alarm) = self.alarm.as_mut().as_pin_mut() else { return Poll::Pending };
         if alarm.deadline() != next {
             alarm.as_mut().reset(next);
         }
-        alarm.as_mut().poll(cx)
+        alarm.poll(cx)
     }
 }
 
@@ -69,6 +72,7 @@ pub(crate) fn after(at: Instant, wait: Duration) -> Instant {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::pin::pin;
     use std::task::Poll;
     use std::time::Duration;
 
@@ -79,7 +83,8 @@ mod tests {
     /// When each of `limits`, in milliseconds, was seen to be over.
     async fn seen_over(limits: &[u64]) -> Vec<u64> {
         let start = Instant::now();
-        let mut timer = Timer::new(Instant::now());
+        let alarm = pin!(None);
+        let mut timer = Timer::new(Instant::now(), alarm);
         let mut seen = vec![None; limits.len()];
         poll_fn(|cx| {
             loop {
@@ -115,7 +120,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_of_centuries_is_not_over() {
-        let mut timer = Timer::new(Instant::now());
+        let alarm = pin!(None);
+        let mut timer = Timer::new(Instant::now(), alarm);
 
         assert!(!timer.is_over(after(timer.now(), Duration::MAX)));
         poll_fn(|cx| {
