@@ -57,7 +57,7 @@ pub(crate) struct Seat {
     /// Entered whenever code of the job runs.
     pub(crate) span: Span,
     state: Mutex<State>,
-    /// Whether the state is [`State::Ended`]: to ask costs no lock.
+    /// Whether the state is [`State::Ended`]: set under its lock, and asked without.
     ended: AtomicBool,
 }
 
@@ -90,6 +90,13 @@ type JobFuture = BoxFuture<'static, Result<serde_json::Value, anyhow::Error>>;
 impl Seat {
     pub(crate) fn new(event: usize, event_name: &'static str, job: Job, nth: u32, span: Span) -> Self {
         Self { event, event_name, job, nth, span, state: Mutex::new(State::Empty), ended: AtomicBool::new(false) }
+    }
+
+    /// Empties the seat.
+    fn leave(&self) -> State {
+        let mut state = lock(&self.state);
+        self.ended.store(false, Ordering::Relaxed);
+        mem::replace(&mut *state, State::Empty)
     }
 }
 
@@ -153,8 +160,7 @@ impl Batch {
         if !seat.ended.load(Ordering::Acquire) {
             return None;
         }
-        seat.ended.store(false, Ordering::Relaxed);
-        match mem::replace(&mut *lock(&seat.state), State::Empty) {
+        match seat.leave() {
             State::Ended(output) => Some(output),
             _ => None,
         }
@@ -163,8 +169,7 @@ impl Batch {
     /// Sees to it that no thread enters the attempt at `place` any more; returns whether one is inside, which goes on until its
     /// poll ends.
     pub(crate) fn cut(&self, place: usize) -> bool {
-        let state = mem::replace(&mut *lock(&self.seats[place].state), State::Empty);
-        match state {
+        match self.seats[place].leave() {
             State::Polling { .. } => return true,
             // The drop of a job is users' code too.
             State::Woken(attempt) | State::Asleep(attempt) => {
@@ -221,8 +226,8 @@ impl Batch {
         let mut state = lock(&seat.state);
         if matches!(*state, State::Polling { .. }) {
             *state = State::Ended(output);
-            drop(state);
             seat.ended.store(true, Ordering::Release);
+            drop(state);
             self.news.store(true, Ordering::Release);
         }
     }

@@ -134,7 +134,7 @@ impl Queue {
             }
             if !line.searching {
                 line = self.search(line);
-                if !line.waiting.is_empty() {
+                if !line.waiting.is_empty() || line.closed {
                     continue;
                 }
             }

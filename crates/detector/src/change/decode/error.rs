@@ -49,7 +49,7 @@ pub enum DecodeError {
         problem: String,
     },
     /// The object is none of the forms that are read here.
-    #[error("this JSON object is not a change: {expected}; found the keys {}{}", list(.keys), and(.hint))]
+    #[error("this JSON object is not a change: {expected}; found {}{}", list(.keys), and(.hint))]
     UnknownForm {
         /// How the forms that are read here are known.
         expected: &'static str,
@@ -245,13 +245,15 @@ fn cut(text: &str) -> Cow<'_, str> {
 }
 
 fn list(keys: &[String]) -> String {
+    if keys.is_empty() {
+        return "no keys".to_owned();
+    }
     let mut shown: Vec<String> = keys.iter().take(SHOWN_KEYS).map(|key| format!("`{}`", cut(key).escape_debug())).collect();
     match keys.len().saturating_sub(SHOWN_KEYS) {
-        0 if keys.is_empty() => shown.push("none".to_owned()),
         0 => {}
         more => shown.push(format!("{more} more")),
     }
-    shown.join(", ")
+    format!("the keys {}", shown.join(", "))
 }
 
 fn and(hint: &str) -> String {

@@ -70,7 +70,7 @@ fn every_json_that_is_no_change_is_refused_with_its_code_and_place() {
         (r#"{"a":[0,"\ud800"]}"#, "unacceptable_json", "at `/a/1`: text with half of a surrogate pair"),
         (&deep, "unacceptable_json", "nested deeper than 128 levels"),
         ("{}", "unknown_form", "this JSON object is not a change: a Hasura payload has `event`, a MongoDB change event has"),
-        ("{}", "unknown_form", "found the keys none"),
+        ("{}", "unknown_form", "found no keys"),
         (r#"{"a":1,"b\n":2}"#, "unknown_form", "found the keys `a`, `b\\n`"),
         (r#"{"scheduled_time":7}"#, "missing_field", "`/scheduled_time` is missing or is not a string"),
         (r#"{"scheduled_time":"x"}"#, "missing_field", "`/name` is missing or is not a string; post a one-off scheduled event"),
