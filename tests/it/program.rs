@@ -10,6 +10,8 @@ mod settings;
 mod stop;
 
 use std::ffi::OsStr;
+#[cfg(unix)]
+use std::io::BufRead;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -126,6 +128,33 @@ impl Ended {
     fn json(&self) -> Vec<Value> {
         parsed(&self.out)
     }
+}
+
+/// Tells a program to stop, by the name of the signal.
+#[cfg(unix)]
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Reads what a program says until a line has `words`, and returns that line.
+#[cfg(unix)]
+#[track_caller]
+fn said(from: &mut impl BufRead, words: &str) -> String {
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert!(from.read_line(&mut line).unwrap() > 0, "the program ended without saying `{words}`");
+    }
+    line
+}
+
+/// What a process has in memory now, in KiB.
+#[cfg(target_os = "linux")]
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches("kB").trim().parse().unwrap()
 }
 
 /// Every line as JSON.

@@ -60,10 +60,11 @@ A line is a payload of Hasura, a change event of MongoDB as extended JSON, or si
 where an update has \"before\" and \"after\".";
 
 const RUN: &str = "\
-With --listen, Hasura's event triggers post to /hasura, or to /hasura/NAME for a trigger of the config file, and get the
-report as answer. GET /healthz, /readyz and /version are for those who operate it. Where other machines can reach the
-address, a passphrase is needed: in the environment variable DETECTOR_PASSPHRASES (several: `a,b`), or in the config file.
-Hasura sends it in the header x-passphrase, unless the config file names another. TLS is the work of a proxy in front.
+With --listen, Hasura's event triggers post to /hasura, or to /hasura/NAME for a trigger of the
+config file, and get the report as answer. GET /healthz, /readyz and /version are for those who
+operate it. Where other machines can reach the address, a passphrase is needed: in the environment
+variable DETECTOR_PASSPHRASES (several: `a,b`), or in the config file. Hasura sends it in the header
+x-passphrase, unless the config file names another. TLS is the work of a proxy in front.
 
 With --file, a line is a payload of Hasura, a change event of MongoDB as extended JSON, or simply
   {\"operation\": \"insert\", \"collection\": \"users\", \"key\": 7, \"after\": {\"active\": true}}

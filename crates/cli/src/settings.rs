@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_its_place_and_the_nearest_name() {
         insta::assert_snapshot!(error("only = [\"move.*\"]\njob_timeut = \"5s\"\n"), @r"
-        detector.toml:2:1: unknown field `job_timeut`, expected one of `only`, `except`, `log`, `job_timeout`, `job_retries`, `in_flight`, `change_deadline`, `drain`, `context`
+        detector.toml:2:1: unknown field `job_timeut`, expected one of `only`, `except`, `log`, `job_timeout`, `job_retries`, `in_flight`, `change_deadline`, `drain`, `listen`, `http`, `hasura`, `context`
           2 | job_timeut = …
             | ^
         hint: did you mean `job_timeout`?
@@ -275,6 +275,9 @@ mod tests {
             "[context]\na = { S3CR3T }\n",
             "context = \"S3CR3T\"",
             "context = [\"S3CR3T\"]",
+            "[hasura]\npassphrases = [\"S3CR3T",
+            "[hasura]\npassphrases = \"S3CR3T\"",
+            "[hasura]\npassphrases = [[\"S3CR3T\"]]",
         ] {
             assert!(!error(text).contains("S3CR3T"), "{}", error(text));
         }

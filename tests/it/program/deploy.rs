@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -112,22 +112,19 @@ fn the_command_of_the_unit_takes_changes_with_either_passphrase_and_stops_well()
     let mut start = start.env("DETECTOR_PASSPHRASES", passphrases);
     let mut child = start.spawn();
     let mut err = BufReader::new(child.stderr.take().unwrap());
-    let mut said = String::new();
-    while !said.contains("event triggers post to") {
-        assert!(err.read_line(&mut said).unwrap() > 0, "the program ended early: {said}");
-    }
+    let mut said = super::said(&mut err, "event triggers post to");
     let address = said.rsplit_once("http://").unwrap().1.split_once("/hasura").unwrap().0.parse().unwrap();
 
     let health: Vec<String> =
         page.lines().filter_map(|line| line.strip_prefix("| `GET ")?.split('`').next()).map(|path| get(address, path)).collect();
     let known: Vec<&str> = passphrases.split(',').collect();
     let taken = statuses(address, &[&known[..], &["another"]].concat());
-    let told = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap();
+    super::signal(&child, "TERM");
 
     assert_eq!(health, ["200", "200", "200"]);
     assert_eq!(taken, [Some(200), Some(200), None]);
     err.read_to_string(&mut said).unwrap();
-    assert!(told.success() && child.wait().unwrap().success(), "{said}");
+    assert!(child.wait().unwrap().success(), "{said}");
 }
 
 #[test]

@@ -4,14 +4,16 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::{Child, ChildStderr, Command};
+use std::process::{Child, ChildStderr};
 use std::thread::{self, JoinHandle};
 
+#[cfg(target_os = "linux")]
 use event_detector_server::testing::{RetryConf, Sender};
 use serde_json::{Value, json};
 
-use super::{Start, detector};
+use super::{Start, said, signal};
+#[cfg(target_os = "linux")]
+use super::{detector, resident};
 use crate::files::root;
 
 /// `detector run --listen 127.0.0.1:0` that is ready.
@@ -33,11 +35,7 @@ impl Listening {
             stdout.read_to_string(&mut out).unwrap();
             out
         });
-        let mut line = String::new();
-        while !line.contains("event triggers post to") {
-            line.clear();
-            assert!(err.read_line(&mut line).unwrap() > 0, "the program ended early");
-        }
+        let line = said(&mut err, "event triggers post to");
         let address = line.split_once("http://").unwrap().1.split_once("/hasura").unwrap().0.parse().unwrap();
         Self { child, address, err, out, _start: start }
     }
@@ -57,16 +55,11 @@ impl Listening {
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        signal(&self.child, name);
     }
 
     fn said(&mut self, words: &str) {
-        let mut line = String::new();
-        while !line.contains(words) {
-            line.clear();
-            assert!(self.err.read_line(&mut line).unwrap() > 0, "the program ended without saying `{words}`");
-        }
+        said(&mut self.err, words);
     }
 
     /// The exit code, and what is left of its output.
@@ -251,14 +244,8 @@ fn a_passphrase_in_plain_text_is_warned_of_and_not_shown() {
     assert!(said.contains("passphrases in plain text; write `${NAME}` there") && !said.contains("CANARY"), "{said}");
 }
 
-/// What the process has in memory now, in KiB.
-fn resident(process: u32) -> u64 {
-    let status = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap()
-}
-
 /// What memory may grow by between the first thousand events and the sixth, in KiB.
+#[cfg(target_os = "linux")]
 const GROWTH: u64 = 2 * 1024;
 
 #[test]

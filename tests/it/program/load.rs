@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
 
-use super::{Start, built};
+use super::{Start, built, resident};
 
 const CHANGES: u64 = 100_000;
 
@@ -21,13 +21,6 @@ fn change(number: u64) -> String {
     format!(
         r#"{{"operation":"update","collection":"things","key":{number},"before":{{"kind":"none"}},"after":{{"kind":"{kind}","note":"{note}"}}}}"#
     )
-}
-
-/// What the process has in memory now, in KiB.
-fn resident(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap()
 }
 
 #[test]

@@ -3,10 +3,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use std::time::{Duration, Instant};
 
-use super::{Start, deletion};
+use super::{Start, deletion, said, signal};
 
 /// A change whose job takes three seconds.
 fn slow(key: u32) -> String {
@@ -43,17 +43,11 @@ impl Running {
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        signal(&self.child, name);
     }
 
-    /// Reads standard error until a line has `words`.
     fn said(&mut self, words: &str) {
-        let mut line = String::new();
-        while !line.contains(words) {
-            line.clear();
-            assert!(self.err.read_line(&mut line).unwrap() > 0, "the program ended without saying `{words}`");
-        }
+        said(&mut self.err, words);
     }
 
     /// The exit code, and what is left of its output.
