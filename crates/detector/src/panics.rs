@@ -55,7 +55,21 @@ pub fn catch_panic<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
     let outer = GUARDED.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(body));
     GUARDED.set(outer);
-    result.map_err(|payload| Panic { message: message(payload.as_ref()), location: LOCATION.take() })
+    result.map_err(|payload| {
+        let panic = Panic { message: message(payload.as_ref()), location: LOCATION.take() };
+        discard(payload);
+        panic
+    })
+}
+
+/// Drops what was panicked with, whose drop may panic again.
+fn discard(payload: Box<dyn Any + Send>) {
+    let outer = GUARDED.replace(true);
+    if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // Whatever that is, it is not given another chance.
+        std::mem::forget(another);
+    }
+    GUARDED.set(outer);
 }
 
 fn record_locations() {
@@ -92,6 +106,20 @@ mod tests {
 
         assert_eq!(panic.message(), "no luck");
         assert!(panic.location().unwrap().contains("panics.rs:"), "{panic}");
+    }
+
+    #[test]
+    fn what_was_panicked_with_may_panic_when_it_is_dropped() {
+        struct PanicsOnDrop;
+        impl Drop for PanicsOnDrop {
+            fn drop(&mut self) {
+                panic!("again");
+            }
+        }
+
+        let panic = catch_panic(|| std::panic::panic_any(PanicsOnDrop)).unwrap_err();
+
+        assert_eq!(panic.message(), "a value that is not text");
     }
 
     #[test]

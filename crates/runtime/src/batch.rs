@@ -21,7 +21,7 @@ use futures::task::AtomicWaker;
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::guard::Guarded;
+use crate::guard::{Guarded, Kept};
 use crate::job_threads::{Queue, Work, lock};
 
 /// What a job returned, or its error and whether that is fatal.
@@ -49,7 +49,7 @@ pub(crate) struct Batch {
 pub(crate) struct Seat {
     /// Which of the change's events the job belongs to.
     pub(crate) event: usize,
-    pub(crate) job: Job,
+    pub(crate) job: Kept<Job>,
     /// That event's name.
     pub(crate) event_name: &'static str,
     /// How many jobs of the same name come before it in the event.
@@ -59,6 +59,15 @@ pub(crate) struct Seat {
     state: Mutex<State>,
     /// Whether the state is [`State::Ended`]: set under its lock, and asked without.
     ended: AtomicBool,
+}
+
+/// What a cut found.
+pub(crate) enum Cut {
+    Stopped,
+    /// A thread is inside, and goes on until its poll ends.
+    Inside,
+    /// The attempt was over already.
+    Ended(Result<AttemptResult, Panic>),
 }
 
 enum State {
@@ -89,7 +98,7 @@ type JobFuture = BoxFuture<'static, Result<serde_json::Value, anyhow::Error>>;
 
 impl Seat {
     pub(crate) fn new(event: usize, event_name: &'static str, job: Job, nth: u32, span: Span) -> Self {
-        Self { event, event_name, job, nth, span, state: Mutex::new(State::Empty), ended: AtomicBool::new(false) }
+        Self { event, event_name, job: Kept::new(job), nth, span, state: Mutex::new(State::Empty), ended: AtomicBool::new(false) }
     }
 
     /// Empties the seat.
@@ -166,18 +175,23 @@ impl Batch {
         }
     }
 
-    /// Sees to it that no thread enters the attempt at `place` any more; returns whether one is inside, which goes on until its
-    /// poll ends.
-    pub(crate) fn cut(&self, place: usize) -> bool {
+    /// Whether a thread is inside the attempt at `place` now.
+    pub(crate) fn is_inside(&self, place: usize) -> bool {
+        matches!(*lock(&self.seats[place].state), State::Polling { .. })
+    }
+
+    /// Sees to it that no thread enters the attempt at `place` any more.
+    pub(crate) fn cut(&self, place: usize) -> Cut {
         match self.seats[place].leave() {
-            State::Polling { .. } => return true,
+            State::Polling { .. } => return Cut::Inside,
+            State::Ended(output) => return Cut::Ended(output),
             // The drop of a job is users' code too.
             State::Woken(attempt) | State::Asleep(attempt) => {
                 self.queue.push(Arc::new(Discarded { seat: self.seats[place].span.clone(), attempt: Mutex::new(Some(attempt)) }));
             }
-            State::Empty | State::New { .. } | State::Ended(_) => {}
+            State::Empty | State::New { .. } => {}
         }
-        false
+        Cut::Stopped
     }
 
     /// Puts this into the queue, unless it is there.
@@ -228,7 +242,8 @@ impl Batch {
             *state = State::Ended(output);
             seat.ended.store(true, Ordering::Release);
             drop(state);
-            self.news.store(true, Ordering::Release);
+            // A swap, so that whoever takes the news sees the ends of all who brought some.
+            self.news.swap(true, Ordering::AcqRel);
         }
     }
 
@@ -316,6 +331,8 @@ struct Discarded {
 impl Work for Discarded {
     fn run(self: Arc<Self>) {
         let _span = self.seat.enter();
-        drop(lock(&self.attempt).take());
+        // The lock is not held while it is dropped, which may take long: who comes besides finds nothing and goes on.
+        let attempt = lock(&self.attempt).take();
+        drop(attempt);
     }
 }

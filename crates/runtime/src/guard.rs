@@ -1,6 +1,7 @@
 //! How is a future of users' code polled and dropped without its panics reaching anybody else?
 
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -61,6 +62,30 @@ impl<F> Drop for Guarded<F> {
     }
 }
 
+/// Something of users that is only looked at, and whose drop may panic without anybody being reached.
+pub(crate) struct Kept<T>(Option<T>);
+
+impl<T> Kept<T> {
+    pub(crate) fn new(kept: T) -> Self {
+        Self(Some(kept))
+    }
+}
+
+impl<T> Deref for Kept<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("only the drop takes it")
+    }
+}
+
+impl<T> Drop for Kept<T> {
+    fn drop(&mut self) {
+        let kept = self.0.take();
+        let _swallowed = catch_panic(|| drop(kept));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::{pending, poll_fn};
@@ -69,7 +94,7 @@ mod tests {
     use futures::FutureExt;
     use futures::future::BoxFuture;
 
-    use super::Guarded;
+    use super::{Guarded, Kept};
 
     struct PanicsOnDrop;
 
@@ -115,5 +140,10 @@ mod tests {
         });
 
         assert_eq!(cut.now_or_never(), None);
+    }
+
+    #[test]
+    fn a_panic_in_the_drop_of_what_is_kept_reaches_nobody() {
+        drop([Kept::new(PanicsOnDrop), Kept::new(PanicsOnDrop)]);
     }
 }

@@ -198,6 +198,9 @@ impl Queue {
             let called = line.call();
             drop(line);
             called.inspect(Thread::unpark);
+            if missing > 0 {
+                tracing::debug!(missing, "every job thread is blocked while jobs wait; adding some");
+            }
             for _ in 0..missing {
                 add_thread(self);
             }
@@ -256,9 +259,7 @@ impl Line {
     /// How many threads to add where all are stuck: up to twice as many.
     fn missing_threads(&self) -> usize {
         let threads = self.threads.len();
-        let missing = self.waiting.len().min(threads.max(1)).min(MAX_THREADS.saturating_sub(threads));
-        tracing::debug!(threads, missing, "every job thread is blocked while jobs wait; adding some");
-        missing
+        self.waiting.len().min(threads.max(1)).min(MAX_THREADS.saturating_sub(threads))
     }
 }
 
@@ -279,6 +280,7 @@ fn add_thread(queue: &Arc<Queue>) {
     };
     // Without another thread the jobs wait for the ones there are; the next look of the watcher tries again.
     if let Err(error) = thread::Builder::new().name(format!("detector-job-{id}")).spawn(body) {
+        drop(line);
         tracing::error!(%error, "no thread for jobs could be started");
         return;
     }

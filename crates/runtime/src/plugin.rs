@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::future::Future;
 use std::time::Duration;
 
-use event_detector::{Change, JobContext, Verdict};
+use event_detector::{Change, JobContext, Verdict, catch_panic};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 
@@ -186,7 +186,7 @@ impl Plugins {
 async fn guarded<'a>(plugin: &str, hook: &str, limit: Duration, call: impl FnOnce() -> BoxFuture<'a, PluginResult>) {
     let error = match tokio::time::timeout(limit, Guarded::run(call)).await {
         Ok(Ok(Ok(()))) => return,
-        Ok(Ok(Err(error))) => error.to_string(),
+        Ok(Ok(Err(error))) => catch_panic(move || error.to_string()).unwrap_or_else(|panic| panic.to_string()),
         Ok(Err(panic)) => panic.to_string(),
         Err(_elapsed) => format!("it took longer than {limit:?}"),
     };

@@ -205,7 +205,9 @@ impl Runtime {
 
     /// Cuts every job that has not settled, now and from now on; each is reported as cancelled.
     pub fn cancel(&self) {
-        drop(lock(&self.inner.canceller).take());
+        // The lock is not held while all who wait are told.
+        let canceller = lock(&self.inner.canceller).take();
+        drop(canceller);
         self.inner.cancelled.notify_waiters();
     }
 }

@@ -15,12 +15,15 @@ use futures::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::batch::{AttemptResult, Jobs};
+use crate::batch::{AttemptResult, Cut, Jobs};
 use crate::config::Config;
 use crate::plugin::{Hook, Plugins, Problem};
 use crate::report::{EventReport, JobReport, JobStatus};
 use crate::retry::RetrySchedule;
 use crate::timer::{Timer, after};
+
+/// A poll that is not over this long after its deadline blocks its thread.
+const GRACE: Duration = Duration::from_millis(5);
 
 /// What every job of a change is subject to.
 pub(crate) struct Supervisor<'r> {
@@ -159,12 +162,16 @@ impl<'r> Supervisor<'r> {
                 }
                 Phase::Attempting { deadline } => match look.jobs.take(job.place) {
                     Some(result) => self.ended(job, Ended::from(result), look),
-                    None if look.cancelled => self.cut(job, Ended::Cancelled, look),
+                    None if look.cancelled => self.cut(job, |_| Ended::Cancelled, look),
                     None if !look.timer.is_over(*deadline) => return Poll::Pending,
-                    None if self.deadline.is_some_and(|end| end <= *deadline) => self.cut(job, Ended::ChangeOver, look),
+                    None if self.deadline.is_some_and(|end| end <= *deadline) => self.cut(job, |_| Ended::ChangeOver, look),
+                    // Who is inside at this moment need not be stuck there.
+                    None if look.jobs.is_inside(job.place) && !look.timer.is_over(after(*deadline, GRACE)) => {
+                        return Poll::Pending;
+                    }
                     None => {
-                        let blocked = look.jobs.cut(job.place);
-                        self.ended(job, Ended::TimedOut { limit: self.limit(look.job(job.place)), blocked }, look)
+                        let limit = self.limit(look.job(job.place));
+                        self.cut(job, |blocked| Ended::TimedOut { limit, blocked }, look)
                     }
                 },
                 Phase::Pausing { until } => {
@@ -207,10 +214,14 @@ impl<'r> Supervisor<'r> {
         Phase::Attempting { deadline }
     }
 
-    /// Cuts an attempt that nobody waits for any more.
-    fn cut(&self, job: &mut Settling<'r>, why: Ended, look: &Look<'_>) -> Phase<'r> {
-        look.jobs.cut(job.place);
-        self.end(job, why, look)
+    /// Cuts an attempt, unless it has ended by now; `why` is told whether a thread is stuck inside.
+    fn cut(&self, job: &mut Settling<'r>, why: impl FnOnce(bool) -> Ended, look: &Look<'_>) -> Phase<'r> {
+        let ended = match look.jobs.cut(job.place) {
+            Cut::Ended(result) => Ended::from(result),
+            Cut::Inside => why(true),
+            Cut::Stopped => why(false),
+        };
+        self.ended(job, ended, look)
     }
 
     /// After an attempt: another one later, or the end.
