@@ -131,6 +131,12 @@ impl<'c> Raw<'c> {
         to_json(self, 0)
     }
 
+    /// As [`to_json`](Self::to_json), of a document: whatever its members look like, it stands for no other value.
+    pub(crate) fn document_json(self) -> Result<serde_json::Value, Malformed> {
+        let members = self.entries()?.into_iter().map(|(key, value)| Ok((key.into_owned(), to_json(value, 1)?)));
+        Ok(serde_json::Value::Object(members.collect::<Result<_, _>>()?))
+    }
+
     /// Whether the two are the same bytes, and so certainly the same value.
     fn identical(self, other: Self) -> bool {
         match (self, other) {

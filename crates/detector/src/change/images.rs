@@ -152,14 +152,14 @@ impl Change {
 
     /// The whole row as JSON.
     pub(super) fn row_json(&self, row: &Row) -> Result<serde_json::Value, Malformed> {
-        let value = self.raw(row.slot).to_json()?;
-        Ok(match (&row.fields, &self.body) {
+        let raw = self.raw(row.slot);
+        match (&row.fields, &self.body) {
             (Fields::One(field), Body::Json(text)) => {
                 let name = field_key(text, field).name().into_owned();
-                serde_json::Value::Object(std::iter::once((name, value)).collect())
+                Ok(serde_json::Value::Object(std::iter::once((name, raw.to_json()?)).collect()))
             }
-            _ => value,
-        })
+            _ => raw.document_json(),
+        }
     }
 
     /// Where the top-level field `name` is, of the row from after first.

@@ -110,7 +110,11 @@ impl Change {
             ("truncatedArrays", description.truncated),
         ];
         let there = parts.into_iter().filter_map(|(name, slot)| Some((name.to_owned(), slot?)));
-        let members = there.map(|(name, slot)| Ok((name, self.raw(slot).to_json()?)));
+        let members = there.map(|(name, slot)| {
+            let raw = self.raw(slot);
+            let value = if name == "updatedFields" { raw.document_json()? } else { raw.to_json()? };
+            Ok((name, value))
+        });
         Ok(serde_json::Value::Object(members.collect::<Result<_, _>>()?))
     }
 
