@@ -54,21 +54,19 @@ A config file with everything it may hold:
 Exit codes: 0 all went well, or it was told to stop; 1 a job or an event's own code failed; 2 wrong command line;
 65 malformed input; 66 no input; 69 a source cannot go on; 77 not permitted; 78 wrong configuration or set of events.";
 
+/// What a line of recorded changes may be.
 const RECORDED: &str = "\
-A line is a payload of Hasura, a change event of MongoDB as extended JSON, or simply
+a payload of Hasura, a change event of MongoDB as extended JSON, or simply
   {\"operation\": \"insert\", \"collection\": \"users\", \"key\": 7, \"after\": {\"active\": true}}
 where an update has \"before\" and \"after\".";
 
-const RUN: &str = "\
+/// What there is to say of listening.
+const LISTENING: &str = "\
 With --listen, Hasura's event triggers post to /hasura, or to /hasura/NAME for a trigger of the
 config file, and get the report as answer. GET /healthz, /readyz and /version are for those who
 operate it. Where other machines can reach the address, a passphrase is needed: in the environment
 variable DETECTOR_PASSPHRASES (several: `a,b`), or in the config file. Hasura sends it in the header
-x-passphrase, unless the config file names another. TLS is the work of a proxy in front.
-
-With --file, a line is a payload of Hasura, a change event of MongoDB as extended JSON, or simply
-  {\"operation\": \"insert\", \"collection\": \"users\", \"key\": 7, \"after\": {\"active\": true}}
-where an update has \"before\" and \"after\".";
+x-passphrase, unless the config file names another. TLS is the work of a proxy in front.";
 
 /// What every command understands.
 #[derive(Debug, Default, Args)]
@@ -127,7 +125,7 @@ pub(crate) enum Command {
         limits: Limits,
     },
     /// Handle changes as they come: over HTTP with --listen, recorded ones with --file, and those of the program's own sources
-    #[command(after_help = RUN)]
+    #[command(after_help = format!("{LISTENING}\n\nWith --file, a line is {RECORDED}"))]
     Run {
         /// Take what Hasura's event triggers post to http://HOST:PORT/hasura
         #[arg(long, value_name = "HOST:PORT", env = "DETECTOR_LISTEN", hide_env_values = true)]
@@ -142,7 +140,7 @@ pub(crate) enum Command {
         limits: Limits,
     },
     /// Show which events recorded changes would be; no job runs
-    #[command(after_help = RECORDED)]
+    #[command(after_help = format!("A line is {RECORDED}"))]
     Detect {
         /// Recorded changes, one JSON object a line; `-` is standard input
         file: PathBuf,

@@ -89,6 +89,13 @@ impl Held {
     }
 }
 
+/// Waits until the poll has ended in which the first job said that it is about to sleep.
+fn until_asleep(jobs: &Jobs) {
+    while !matches!(*lock(&jobs.seats()[0].state), State::Asleep(_)) {
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn a_cut_attempt_that_sleeps_is_stopped_and_dropped_by_a_job_thread() {
     let threads = Threads::new();
@@ -100,10 +107,7 @@ fn a_cut_attempt_that_sleeps_is_stopped_and_dropped_by_a_job_thread() {
         pending::<()>().await;
     })]);
     is_asleep.recv().unwrap();
-    // The poll in which it said so may not have ended.
-    while !matches!(*lock(&jobs.seats()[0].state), State::Asleep(_)) {
-        thread::yield_now();
-    }
+    until_asleep(&jobs);
 
     assert!(matches!(jobs.cut(0), Cut::Stopped));
 
@@ -217,9 +221,7 @@ fn what_blocks_its_thread_when_it_is_dropped_holds_up_nobody_else() {
         pending::<()>().await;
     })]);
     is_asleep.recv().unwrap();
-    while !matches!(*lock(&jobs.seats()[0].state), State::Asleep(_)) {
-        thread::yield_now();
-    }
+    until_asleep(&jobs);
 
     assert!(matches!(jobs.cut(0), Cut::Stopped));
     // Long enough for the watcher to give the blocked work to others, who must not be held up by it.
