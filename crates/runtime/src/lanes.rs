@@ -39,7 +39,7 @@ enum Turn {
 pub(crate) struct Running {
     _turn: Option<OwnedMutexGuard<()>>,
     _running: Option<OwnedSemaphorePermit>,
-    _admitted: OwnedSemaphorePermit,
+    admitted: Option<OwnedSemaphorePermit>,
 }
 
 impl Lanes {
@@ -79,7 +79,7 @@ impl Lanes {
         Ticket { turn, running: Arc::clone(&self.running), admitted }
     }
 
-    /// How many changes are admitted and not yet done.
+    /// How many changes are admitted and have not settled.
     pub(crate) fn admitted(&self, config: &Config) -> usize {
         config.admitted.max(1) - self.admitted.available_permits()
     }
@@ -93,7 +93,14 @@ impl Ticket {
             Turn::Here(turn) => Some(turn),
             Turn::Waiting(turn) => Some(turn.await),
         };
-        Running { _turn: turn, _running: permit(&self.running).await, _admitted: self.admitted }
+        Running { _turn: turn, _running: permit(&self.running).await, admitted: Some(self.admitted) }
+    }
+}
+
+impl Running {
+    /// Gives up the place among the admitted: what is left to do is to tell of the change, still in its turn.
+    pub(crate) fn settled(&mut self) {
+        self.admitted = None;
     }
 }
 

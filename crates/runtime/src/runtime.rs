@@ -16,7 +16,7 @@ use tracing::{Instrument, Span};
 use crate::batch::{Jobs, Seat};
 use crate::config::Config;
 use crate::job_threads::{JobThreads, lock};
-use crate::lanes::{Lanes, Ticket};
+use crate::lanes::{Lanes, Running, Ticket};
 use crate::plugin::{Hook, Plugin, Plugins, Problem};
 use crate::report::{EventReport, Report};
 use crate::supervise::Supervisor;
@@ -193,7 +193,7 @@ impl Runtime {
         }
     }
 
-    /// The changes that were admitted and are not yet done.
+    /// The changes that were admitted and have not settled: one whose report is being told is none of them.
     pub fn admitted(&self) -> usize {
         self.inner.lanes.admitted(&self.inner.config)
     }
@@ -215,9 +215,9 @@ impl Runtime {
 impl Admitted {
     /// The rest of [`Runtime::handle`]: waits for the document's turn, detects, and settles the jobs.
     pub async fn settle(self) -> Report {
-        let _running = self.ticket.start().await;
+        let mut running = self.ticket.start().await;
         let Runtime { inner, registry } = &self.runtime;
-        inner.handle(registry, self.change).await
+        inner.handle(registry, self.change, &mut running).await
     }
 }
 
@@ -244,7 +244,7 @@ fn take_seats(seats: &mut Vec<Seat>, event: usize, name: &'static str, jobs: Vec
 }
 
 impl Inner {
-    async fn handle(&self, registry: &Registry, mut change: Change) -> Report {
+    async fn handle(&self, registry: &Registry, mut change: Change, running: &mut Running) -> Report {
         let start = Instant::now();
         change.add_default_context(&self.context);
         self.plugins.change(&mut change, self.config.plugin_timeout).await;
@@ -258,6 +258,8 @@ impl Inner {
         );
         async {
             let report = self.run(registry, start, change).await;
+            // Before anybody sees the report, so that who has seen it finds the change settled.
+            running.settled();
             self.plugins.tell(Hook::Report(&report), self.config.plugin_timeout).await;
             report
         }

@@ -86,7 +86,7 @@ pub struct Summary {
     pub source_errors: Vec<(String, String)>,
     /// Per source that was stopped, its name and what it did not hand over.
     pub left: Vec<(String, String)>,
-    /// The changes that were in flight when the program was told to stop.
+    /// The changes that had not settled when the program was told to stop.
     pub in_flight_at_stop: usize,
 }
 
@@ -168,7 +168,7 @@ impl Intake {
         self.runtime.registry()
     }
 
-    /// The changes that were admitted, from all sources, and are not yet done.
+    /// The changes that were admitted, from all sources, and have not settled.
     pub fn admitted(&self) -> usize {
         self.runtime.admitted()
     }

@@ -1,15 +1,15 @@
 //! A stop takes no more changes, lets what is in flight settle, and cuts it when that takes too long.
 
 use std::future::{Future, pending, ready};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use event_detector::Change;
-use event_detector_runtime::{Config, Intake, SourceEnd, Stopping};
+use event_detector_runtime::{Config, Intake, Plugin, PluginResult, Report, Runtime, SourceEnd, Stopping};
 use futures::FutureExt;
 use tokio::sync::Notify;
 
 use crate::sources::{Script, sources};
-use crate::support::{Blocker, LATER, Meeting, SOON, blocks, gives, hangs, meets, numbered, runtime};
+use crate::support::{Blocker, LATER, Meeting, SOON, blocks, builder, event, gives, hangs, meets, numbered, runtime};
 
 /// A stop that comes when told, and the way to tell it.
 fn stop() -> (Arc<Notify>, impl Future<Output = ()>) {
@@ -42,6 +42,34 @@ async fn what_is_in_flight_settles_and_the_source_says_what_it_left() {
     assert_eq!((summary.changes, summary.jobs_succeeded, summary.jobs_cut, summary.in_flight_at_stop), (1, 1, 0, 1));
     assert_eq!(summary.left, [("script".to_owned(), "4 lines".to_owned())]);
     assert!(summary.source_errors.is_empty(), "{:?}", summary.source_errors);
+}
+
+/// Notes at each report how many changes have not settled.
+#[derive(Clone, Default)]
+struct Unsettled {
+    runtime: Arc<OnceLock<Runtime>>,
+    noted: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Plugin for Unsettled {
+    async fn report(&self, _: &Report) -> PluginResult {
+        self.noted.lock().unwrap().push(self.runtime.get().unwrap().admitted());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn who_is_told_of_a_report_finds_its_change_settled() {
+    let unsettled = Unsettled::default();
+    let runtime = builder([event("move.created", |_| vec![gives("one", 1)])]).plugin(unsettled.clone()).build().unwrap();
+    assert!(unsettled.runtime.set(runtime.clone()).is_ok());
+
+    runtime.handle(numbered(1)).await;
+    let waiting = runtime.admit(numbered(2)).await;
+    runtime.handle(numbered(3)).await;
+    drop(waiting);
+
+    assert_eq!(*unsettled.noted.lock().unwrap(), [0, 1]);
 }
 
 #[tokio::test]
