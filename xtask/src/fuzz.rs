@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::failure::Failure;
+use xtask::Failure;
+
 use crate::run;
 
 const PACKAGE: &str = "event-detector-fuzz";

