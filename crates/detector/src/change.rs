@@ -1,10 +1,12 @@
 //! What is a change: the bytes it came in, and what everybody may ask of it?
 
+mod after;
 mod build;
 mod cure;
 mod decode;
 mod delivery;
 mod images;
+mod memo;
 mod query;
 mod reads;
 
@@ -24,6 +26,7 @@ pub use build::ChangeBuilder;
 pub use cure::nearest;
 pub use decode::DecodeError;
 use images::{Image, Slot};
+use memo::Memo;
 pub use reads::ChangedColumns;
 
 /// One change of one document or row, as a source delivered it.
@@ -56,12 +59,17 @@ pub struct Change {
     given_correlation: Option<Box<str>>,
     correlation: OnceLock<String>,
     session_values: OnceLock<BTreeMap<String, String>>,
+    memo: Memo,
     value: OnceLock<Result<serde_json::Value, Malformed>>,
 }
 
 /// The bytes a change came in.
 enum Body {
-    Bson(Vec<u8>),
+    /// The first `event` bytes are what came; behind them stands what was computed from it.
+    Bson {
+        bytes: Vec<u8>,
+        event: usize,
+    },
     Json(String),
 }
 
@@ -88,6 +96,8 @@ struct Description {
     updated: Option<Slot>,
     removed: Option<Slot>,
     truncated: Option<Slot>,
+    /// The steps of paths that could be read in two ways.
+    disambiguated: Option<Slot>,
 }
 
 /// What was done.
@@ -130,8 +140,13 @@ pub enum Operation {
 pub enum AfterImage {
     /// It is the document as this change left it.
     Exact,
+    /// It was computed from the document before the change and the update's description; as good as exact.
+    Computed,
     /// It was looked up later, and may contain later changes.
     Lookup,
+    /// The change carries none, and none can be computed: a field name has a dot, so that the update's description means two
+    /// things.
+    Ambiguous,
     /// The change carries none, or there is none to carry.
     None,
 }
@@ -322,14 +337,15 @@ impl Change {
 
     /// Says where the document after an update comes from, for a source that looks it up.
     ///
-    /// An insert and a replacement always carry their own document, and where none is carried none was looked up: there
-    /// [`AfterImage::Lookup`] changes nothing.
+    /// An insert and a replacement always carry their own document, and where none is carried none was looked up or computed:
+    /// there [`AfterImage::Lookup`] and [`AfterImage::Computed`] change nothing.
     #[must_use]
     pub fn with_after_image(mut self, image: AfterImage) -> Self {
-        let can_be_looked_up = self.is_update() && !self.replacement && matches!(self.after, Image::Row(_));
-        if image != AfterImage::Lookup || can_be_looked_up {
+        let can_be_derived = self.is_update() && !self.replacement && matches!(self.after, Image::Row(_));
+        if !matches!(image, AfterImage::Lookup | AfterImage::Computed) || can_be_derived {
             self.after_image = image;
             self.value.take();
+            self.memo.clear();
         }
         self
     }
@@ -337,7 +353,7 @@ impl Change {
     /// The bytes as they came: BSON from [`from_bson`](Self::from_bson), JSON text otherwise; of an unwrapped payload, its own.
     pub fn bytes(&self) -> &[u8] {
         match &self.body {
-            Body::Bson(bytes) => bytes,
+            Body::Bson { bytes, event } => &bytes[..*event],
             Body::Json(text) => text.as_bytes(),
         }
     }
@@ -366,7 +382,7 @@ impl Change {
         match (text, &self.body) {
             (Text::Owned(text), _) => text,
             (Text::At(span), Body::Json(body)) => span.of(body),
-            (Text::At(span), Body::Bson(bytes)) => bytes
+            (Text::At(span), Body::Bson { bytes, .. }) => bytes
                 .get(span.start as usize..span.end as usize)
                 .and_then(|bytes| std::str::from_utf8(bytes).ok())
                 .unwrap_or_default(),
@@ -375,7 +391,9 @@ impl Change {
 
     fn raw(&self, slot: Slot) -> Raw<'_> {
         match &self.body {
-            Body::Bson(bytes) => Raw::Bson { tag: slot.tag, bytes: &bytes[slot.span.start as usize..slot.span.end as usize] },
+            Body::Bson { bytes, .. } => {
+                Raw::Bson { tag: slot.tag, bytes: &bytes[slot.span.start as usize..slot.span.end as usize] }
+            }
             Body::Json(text) => {
                 Raw::Json { text: slot.span.of(text), extended: !matches!(self.shape, Shape::Hasura | Shape::Scheduled) }
             }
@@ -392,6 +410,17 @@ impl Change {
         match (self.shape, raw.entries()) {
             (Shape::MongoDb, Ok(members)) if members.len() == 1 => Reading::Known(members[0].1),
             _ => Reading::Known(raw),
+        }
+    }
+}
+
+impl AfterImage {
+    /// What [`Change::to_json`] says of it, beside the document that is there.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Lookup => Some("lookup"),
+            Self::Computed => Some("computed"),
+            Self::Exact | Self::Ambiguous | Self::None => None,
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::change::Change;
 use crate::job::Job;
 use crate::panics::{Panic, catch_panic};
-use crate::undecided::{Decision, Read, Unknown, decide, recording};
+use crate::undecided::{Decision, Read, Unknown, decide, pass_certain_noes, recording};
+use std::cell::Cell;
 
 /// A declared business event: a predicate over one change, and the jobs to run when it holds.
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +122,26 @@ impl Detector {
             Ok(Decision::Decided(true)) => Verdict::Detected,
             Ok(Decision::Undecided(unknowns)) => Verdict::Undecided(unknowns),
             Err(panic) => Verdict::Failed(panic),
+        }
+    }
+
+    /// Asks each of `detectors` about `change`, and gives every verdict that is not [`Verdict::No`] to `told`, in their order.
+    ///
+    /// It comes to the same as to [`evaluate`](Self::evaluate) one after another, for less.
+    pub fn evaluate_all<'d>(detectors: &'d [Self], change: &Change, mut told: impl FnMut(&'d Self, Verdict)) {
+        let mut rest = detectors;
+        while !rest.is_empty() {
+            let noes = Cell::new(0);
+            // Whatever ends it, a panic or an answer that is no certain no, is looked at again below.
+            let _again = catch_panic(|| pass_certain_noes(&noes, rest.len(), |place| (rest[place].detect)(change)));
+            rest = &rest[noes.get()..];
+            if let Some((detector, others)) = rest.split_first() {
+                let verdict = detector.evaluate(change);
+                if !matches!(verdict, Verdict::No) {
+                    told(detector, verdict);
+                }
+                rest = others;
+            }
         }
     }
 

@@ -58,6 +58,15 @@ impl<'c> Raw<'c> {
         }
     }
 
+    /// Whether the value is this text, where that is known without looking at it closely.
+    #[inline]
+    pub(crate) fn is_text(self, text: &str) -> Option<bool> {
+        let Self::Bson { tag: tag::STRING, bytes } = self else { return None };
+        let content = bytes.get(4..bytes.len().checked_sub(1)?)?;
+        // Bytes that are no text are not simply another one.
+        if content == text.as_bytes() { Some(true) } else { content.is_ascii().then_some(false) }
+    }
+
     /// The member `key` of an object, or the element of that index in an array.
     pub(crate) fn get(self, key: &str) -> Result<Option<Self>, Malformed> {
         match self {

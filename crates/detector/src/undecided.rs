@@ -107,6 +107,17 @@ pub(crate) fn decide(mut ask: impl FnMut() -> bool) -> Decision {
     }
 }
 
+/// Asks with `ask` about one place after another, as long as the answers are certain noes; `noes` counts them, also where `ask`
+/// panics.
+pub(crate) fn pass_certain_noes(noes: &Cell<usize>, places: usize, ask: impl Fn(usize) -> bool) {
+    let (_, _) = probing(|| {
+        while noes.get() < places && !ask(noes.get()) && PROBE.get() == Probe::On {
+            noes.set(noes.get() + 1);
+        }
+        false
+    });
+}
+
 /// Asks once, and says whether an unknown was met.
 fn probing(ask: impl FnOnce() -> bool) -> (bool, Probe) {
     struct Restore(Probe);

@@ -252,6 +252,11 @@ impl<'c> Value<'c> {
 
     /// Whether the field equals `literal`; `Err` when the change does not say.
     pub(crate) fn try_equals(&self, literal: Literal<'_>) -> Result<bool, Why> {
+        if let (Reading::Known(raw), Literal::Text(text)) = (self.reading, literal)
+            && let Some(answer) = raw.is_text(text)
+        {
+            return Ok(answer);
+        }
         let Some(kind) = self.kind()? else { return Ok(false) };
         Ok(match (kind, literal) {
             (Kind::Bool(value), Literal::Bool(literal)) => value == literal,

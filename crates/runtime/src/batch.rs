@@ -79,9 +79,10 @@ enum State {
     },
     /// To be polled.
     Woken(Attempt),
-    /// A thread is inside; `woken` when it is to be polled again at once.
+    /// A thread is inside; `woken` when it is to be polled again at once, `last` when it is not to be polled again at all.
     Polling {
         woken: bool,
+        last: bool,
     },
     Asleep(Attempt),
     Ended(Result<AttemptResult, Panic>),
@@ -175,9 +176,15 @@ impl Batch {
         }
     }
 
-    /// Whether a thread is inside the attempt at `place` now.
-    pub(crate) fn is_inside(&self, place: usize) -> bool {
-        matches!(*lock(&self.seats[place].state), State::Polling { .. })
+    /// Where a thread is inside the attempt at `place` now, makes that poll the last one; returns whether one is.
+    pub(crate) fn make_last(&self, place: usize) -> bool {
+        match &mut *lock(&self.seats[place].state) {
+            State::Polling { last, .. } => {
+                *last = true;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Sees to it that no thread enters the attempt at `place` any more.
@@ -206,7 +213,7 @@ impl Batch {
         let seat = &self.seats[place];
         let mut state = lock(&seat.state);
         let entered = match *state {
-            State::New { .. } | State::Woken(_) => mem::replace(&mut *state, State::Polling { woken: false }),
+            State::New { .. } | State::Woken(_) => mem::replace(&mut *state, State::Polling { woken: false, last: false }),
             _ => return,
         };
         drop(state);
@@ -250,22 +257,31 @@ impl Batch {
     fn sleep(self: &Arc<Self>, seat: &Seat, attempt: Attempt) {
         let mut state = lock(&seat.state);
         match *state {
-            State::Polling { woken: false } => *state = State::Asleep(attempt),
-            State::Polling { woken: true } => {
+            State::Polling { woken: false, last: false } => *state = State::Asleep(attempt),
+            State::Polling { woken: true, last: false } => {
                 *state = State::Woken(attempt);
                 drop(state);
                 self.call();
             }
-            // It was cut meanwhile; it is dropped after the lock.
+            State::Polling { last: true, .. } => {
+                *state = State::Empty;
+                drop(state);
+                self.news.swap(true, Ordering::AcqRel);
+            }
+            // It was cut meanwhile.
             _ => drop(state),
         }
+        // What is left of an attempt here is dropped after the lock.
     }
 
     /// Marks the attempt in `seat` to be polled if it waits for that; returns whether somebody has to come for it.
     fn wake_up(seat: &Seat, wanted: impl FnOnce(&Attempt) -> bool) -> bool {
         let mut state = lock(&seat.state);
-        match mem::replace(&mut *state, State::Polling { woken: true }) {
-            State::Polling { .. } => false,
+        match mem::replace(&mut *state, State::Polling { woken: true, last: false }) {
+            State::Polling { last, .. } => {
+                *state = State::Polling { woken: true, last };
+                false
+            }
             State::Asleep(attempt) if wanted(&attempt) => {
                 *state = State::Woken(attempt);
                 true

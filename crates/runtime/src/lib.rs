@@ -11,6 +11,7 @@ mod guard;
 mod job_threads;
 mod lanes;
 mod plugin;
+mod positions;
 mod report;
 mod retry;
 mod runtime;
@@ -20,6 +21,7 @@ mod timer;
 
 pub use config::Config;
 pub use plugin::{Plugin, PluginResult, Problem};
+pub use positions::{Positions, PositionsInMemory};
 pub use report::{EventReport, JobReport, JobStatus, Report};
 pub use runtime::{Admitted, BuildError, Builder, Runtime};
 pub use source::{Intake, Rejected, Source, SourceEnd, SourceError, Sources, Stopping, Summary};

@@ -71,7 +71,9 @@ pub enum JobStatus {
     Panicked,
     /// It was cut at its deadline.
     TimedOut,
-    /// It was cut because the change's deadline was over or the program stopped.
+    /// It was cut, or not begun, because the change's deadline was over.
+    Expired,
+    /// It was cut, or not begun, because the runtime was cancelled, as at the end of a stop: what it did is not known.
     Cancelled,
 }
 
@@ -86,6 +88,11 @@ impl Report {
     /// Every job of every event.
     pub fn jobs(&self) -> impl Iterator<Item = &JobReport> {
         self.events.iter().flat_map(|event| &event.jobs)
+    }
+
+    /// Whether a job was cut by the runtime's end, so that the change has not settled: whoever can should hand it over again.
+    pub fn was_interrupted(&self) -> bool {
+        self.jobs().any(|job| job.status == JobStatus::Cancelled)
     }
 
     /// Whether everything went well: each event was decided without an error, and each job succeeded.

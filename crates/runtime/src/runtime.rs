@@ -203,6 +203,11 @@ impl Runtime {
         self.admitted() == self.inner.config.admitted.max(1)
     }
 
+    /// Whether [`cancel`](Self::cancel) was called, so that no job is started any more.
+    pub fn is_cancelled(&self) -> bool {
+        self.inner.environment.cancellation.is_cancelled()
+    }
+
     /// Cuts every job that has not settled, now and from now on; each is reported as cancelled.
     pub fn cancel(&self) {
         // The lock is not held while all who wait are told.
@@ -291,14 +296,11 @@ impl Inner {
     /// Asks every detector, and collects the jobs of those that matched.
     fn detect(&self, registry: &Registry, change: &Change) -> Detection {
         let mut detection = Detection::default();
-        for detector in registry.detectors() {
-            let verdict = detector.evaluate(change);
-            if verdict != Verdict::No {
-                let span = tracing::info_span!("event", name = detector.name());
-                let _entered = span.enter();
-                self.note(&mut detection, detector, change, verdict, &span);
-            }
-        }
+        Detector::evaluate_all(registry.detectors(), change, |detector, verdict| {
+            let span = tracing::info_span!("event", name = detector.name());
+            let _entered = span.enter();
+            self.note(&mut detection, detector, change, verdict, &span);
+        });
         detection
     }
 

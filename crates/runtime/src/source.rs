@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use event_detector::{Change, Registry, catch_panic};
@@ -11,13 +13,14 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::guard::Guarded;
 use crate::job_threads::lock;
 use crate::plugin::Hook;
 use crate::report::{JobStatus, Report};
 use crate::runtime::Runtime;
+use crate::timer::after;
 
 /// Why a source cannot go on.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -95,7 +98,8 @@ pub struct Summary {
 pub struct Intake {
     runtime: Runtime,
     source: Arc<str>,
-    stopping: watch::Receiver<bool>,
+    /// The end of the drain, once the run is told to stop.
+    stopping: watch::Receiver<Option<Instant>>,
     work: Arc<Work>,
 }
 
@@ -135,21 +139,37 @@ impl Intake {
     ) -> impl Future<Output = Result<(), Stopping>> + Send {
         let change = if change.source().is_empty() { change.with_source(Arc::clone(&self.source)) } else { change };
         async move {
-            let admitted = tokio::select! {
-                biased;
-                () = self.stopping() => return Err(Stopping),
-                admitted = self.runtime.admit(change) => admitted,
+            if self.is_stopping() {
+                return Err(Stopping);
+            }
+            let mut place = pin!(self.runtime.admit(change));
+            // To wait for the stop costs more than to ask for it, and mostly there is a place.
+            let admitted = match futures::poll!(&mut place) {
+                Poll::Ready(admitted) => admitted,
+                Poll::Pending => tokio::select! {
+                    biased;
+                    () = self.stopping() => return Err(Stopping),
+                    admitted = place => admitted,
+                },
             };
-            let mut tasks = lock(&self.work.tasks);
-            let tasks = tasks.as_mut().ok_or(Stopping)?;
+            if lock(&self.work.tasks).is_none() {
+                return Err(Stopping);
+            }
             let summary = Arc::clone(&self.work.summary);
-            tasks.spawn(async move {
+            let mut handled = Box::pin(async move {
                 let report = admitted.settle().await;
                 lock(&summary).add(&report);
                 if let Err(panic) = catch_panic(|| done(report)) {
                     tracing::error!(%panic, "a report could not be given to the source of its change");
                 }
             });
+            // Most changes come to nothing, and that at once: a task of its own would cost as much again.
+            if futures::poll!(&mut handled).is_ready() {
+                return Ok(());
+            }
+            let mut tasks = lock(&self.work.tasks);
+            let tasks = tasks.as_mut().ok_or(Stopping)?;
+            tasks.spawn(handled);
             while let Some(ended) = tasks.try_join_next() {
                 note(ended);
             }
@@ -189,6 +209,11 @@ impl Intake {
 
     /// Whether the intake takes no more changes.
     pub fn is_stopping(&self) -> bool {
+        self.drain_end().is_some()
+    }
+
+    /// When the changes in flight are cut; `None` as long as changes are taken.
+    pub fn drain_end(&self) -> Option<Instant> {
         *self.stopping.borrow()
     }
 
@@ -196,7 +221,7 @@ impl Intake {
     pub async fn stopping(&self) {
         // The sender lives as long as the run; without it there is nobody left to hand changes to.
         let mut stopping = self.stopping.clone();
-        let _gone = stopping.wait_for(|stopping| *stopping).await;
+        let _gone = stopping.wait_for(Option::is_some).await;
     }
 }
 
@@ -211,7 +236,7 @@ impl Summary {
         for job in report.jobs() {
             match job.status {
                 JobStatus::Succeeded => self.jobs_succeeded += 1,
-                JobStatus::Cancelled => self.jobs_cut += 1,
+                JobStatus::Expired | JobStatus::Cancelled => self.jobs_cut += 1,
                 JobStatus::Failed | JobStatus::Panicked | JobStatus::TimedOut => self.jobs_failed += 1,
             }
         }
@@ -256,7 +281,7 @@ impl Runtime {
         stop: impl Future<Output = ()>,
         on_reject: impl Fn(&Rejected) + Send + Sync + 'static,
     ) -> Summary {
-        let (stopper, stopping) = watch::channel(false);
+        let (stopper, stopping) = watch::channel(None);
         let tasks = Mutex::new(Some(JoinSet::new()));
         let work = Arc::new(Work { tasks, summary: Arc::default(), on_reject: Box::new(on_reject) });
         let mut running = JoinSet::new();
@@ -297,7 +322,7 @@ impl Runtime {
         };
         if stopped {
             lock(&work.summary).in_flight_at_stop = self.admitted();
-            stopper.send_replace(true);
+            stopper.send_replace(Some(after(Instant::now(), self.inner.config.drain)));
             self.drain(&mut all).await;
         }
         // What has not ended by now is cut.

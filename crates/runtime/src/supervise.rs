@@ -22,7 +22,7 @@ use crate::report::{EventReport, JobReport, JobStatus};
 use crate::retry::RetrySchedule;
 use crate::timer::{Timer, after};
 
-/// A poll that is not over this long after its deadline blocks its thread.
+/// A poll that is not over this long after it was the last one blocks its thread.
 const GRACE: Duration = Duration::from_millis(5);
 
 /// What every job of a change is subject to.
@@ -72,6 +72,10 @@ enum Phase<'r> {
     Ready,
     Attempting {
         deadline: Instant,
+    },
+    /// The time of an attempt is over while a thread is inside; that poll is its last, and has until then to end.
+    LastPoll {
+        until: Instant,
     },
     /// Between two attempts.
     Pausing {
@@ -166,13 +170,14 @@ impl<'r> Supervisor<'r> {
                     None if !look.timer.is_over(*deadline) => return Poll::Pending,
                     None if self.deadline.is_some_and(|end| end <= *deadline) => self.cut(job, |_| Ended::ChangeOver, look),
                     // Who is inside at this moment need not be stuck there.
-                    None if look.jobs.is_inside(job.place) && !look.timer.is_over(after(*deadline, GRACE)) => {
-                        return Poll::Pending;
-                    }
-                    None => {
-                        let limit = self.limit(look.job(job.place));
-                        self.cut(job, |blocked| Ended::TimedOut { limit, blocked }, look)
-                    }
+                    None if look.jobs.make_last(job.place) => Phase::LastPoll { until: after(look.timer.now(), GRACE) },
+                    None => self.time_out(job, look),
+                },
+                Phase::LastPoll { until } => match look.jobs.take(job.place) {
+                    Some(result) => self.ended(job, Ended::from(result), look),
+                    None if look.cancelled => self.cut(job, |_| Ended::Cancelled, look),
+                    None if look.jobs.make_last(job.place) && !look.timer.is_over(*until) => return Poll::Pending,
+                    None => self.time_out(job, look),
                 },
                 Phase::Pausing { until } => {
                     let until = self.deadline.map_or(*until, |end| end.min(*until));
@@ -214,6 +219,12 @@ impl<'r> Supervisor<'r> {
         Phase::Attempting { deadline }
     }
 
+    /// Cuts an attempt whose time is over.
+    fn time_out(&self, job: &mut Settling<'r>, look: &Look<'_>) -> Phase<'r> {
+        let limit = self.limit(look.job(job.place));
+        self.cut(job, |blocked| Ended::TimedOut { limit, blocked }, look)
+    }
+
     /// Cuts an attempt, unless it has ended by now; `why` is told whether a thread is stuck inside.
     fn cut(&self, job: &mut Settling<'r>, why: impl FnOnce(bool) -> Ended, look: &Look<'_>) -> Phase<'r> {
         let ended = match look.jobs.cut(job.place) {
@@ -244,7 +255,7 @@ impl<'r> Supervisor<'r> {
         let status = ended.status();
         let mut error = ended.text();
         let before = settling.retrying.as_ref().and_then(|retrying| retrying.before.as_ref());
-        if let (JobStatus::Cancelled, Some(error), Some(before)) = (status, &mut error, before) {
+        if let (JobStatus::Expired | JobStatus::Cancelled, Some(error), Some(before)) = (status, &mut error, before) {
             error.push_str("; the attempt before: ");
             error.push_str(before);
         }
@@ -328,7 +339,8 @@ impl Ended {
             Self::Failed { .. } => JobStatus::Failed,
             Self::Panicked(_) => JobStatus::Panicked,
             Self::TimedOut { .. } => JobStatus::TimedOut,
-            Self::ChangeOver | Self::Cancelled => JobStatus::Cancelled,
+            Self::ChangeOver => JobStatus::Expired,
+            Self::Cancelled => JobStatus::Cancelled,
         }
     }
 

@@ -21,7 +21,7 @@ use axum::http::{self, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
 use event_detector::{Change, nearest};
-use event_detector_runtime::{Intake, JobStatus, Report, Runtime, Stopping};
+use event_detector_runtime::{Intake, Report, Runtime, Stopping};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::ServiceExt;
@@ -30,7 +30,7 @@ use crate::refusal::{Refusal, not_found, wrong_method};
 use crate::request_id::{REQUEST_ID, request_id};
 use answer::Remarks;
 use hand_over::HandOver;
-use in_flight::{Answer, InFlight, Place};
+use in_flight::{Answer, InFlight, NotTaken, Place};
 pub use passphrases::Passphrase;
 use passphrases::Passphrases;
 pub use settings::{Settings, SettingsError};
@@ -208,7 +208,7 @@ impl Receiver {
             return Err(wrong_method(head.method.as_str(), "POST"));
         }
         if !is_known {
-            return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", "the passphrase is missing or wrong"));
+            return Err(unauthorized());
         }
         if self.settings.passphrases.is_empty() && head.headers.contains_key(header::ORIGIN) {
             return Err(from_a_browser());
@@ -226,12 +226,18 @@ impl Receiver {
         let change = Change::from_hasura(bytes, trigger.as_deref()).map_err(|error| Refusal::of_body(&error))?;
         let id: Arc<str> = change.id().into();
         let (answer, remarks, handing_over) = enter(route, change, trigger.as_ref())?;
-        if let Some(handing_over) = handing_over {
-            match timeout(A_MOMENT, handing_over).await {
-                Ok(Ok(())) => {}
+        // Only what was taken is answered with 202, so repeats wait for that too.
+        match handing_over {
+            Some(handing_over) => match timeout(A_MOMENT, handing_over).await {
+                Ok(Ok(())) => answer.set_taken(),
                 Ok(Err(Stopping)) => return Err(self.stopping()),
                 Err(_late) => return Err(full(&route.to)),
-            }
+            },
+            None => match answer.taken().await {
+                Ok(()) => {}
+                Err(NotTaken) if route.to.is_stopping() => return Err(self.stopping()),
+                Err(NotTaken) => return Err(full(&route.to)),
+            },
         }
         if head.uri.query().is_some_and(|query| query.split('&').any(|part| part == "wait=false")) {
             return Ok(answer::running(&id, remarks));
@@ -253,7 +259,7 @@ impl Receiver {
             let refusal = Refusal::new(StatusCode::NOT_FOUND, "unknown_source", "no such trigger is configured");
             let names: Vec<&str> = self.settings.triggers.keys().map(String::as_str).collect();
             if !is_known || names.is_empty() {
-                return refusal;
+                return refusal.hint("check the name at the end of the URL");
             }
             let meant =
                 nearest(trigger, names.iter().copied()).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
@@ -271,6 +277,12 @@ impl Receiver {
         .header(header::RETRY_AFTER, "10")
         .hint("send it again")
     }
+}
+
+/// One text, whatever it was.
+fn unauthorized() -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", "the passphrase is missing or wrong")
+        .hint("send one of the receiver's passphrases, once, in the header that it asks for")
 }
 
 /// Any page that is open on this machine can make a browser post to it; the passphrase is what pages do not know.
@@ -295,19 +307,16 @@ fn enter<'r>(
             let since = humantime::format_rfc3339_millis(since);
             let message = format!("another change with this id is in flight, first seen {since}");
             let refusal = Refusal::new(StatusCode::CONFLICT, "id_reused", message);
-            return Err(refusal.hint("an id names one change; only `delivery_info`, `trace_context` and `created_at` may differ"));
+            return Err(refusal.hint("an id names one change; when it is sent again, only `delivery_info` may differ"));
         }
     };
     if route.to.is_full() {
         return Err(full(&route.to));
     }
     let source = trigger.map_or_else(|| "hasura".to_owned(), |trigger| format!("hasura/{trigger}"));
-    let stop = route.to.stop();
     let done = move |report: Report| {
-        // A job that the stop cut is the sender's to send again; one that a deadline cut has settled.
-        let is_cut =
-            stop.is_some_and(|intake| intake.is_stopping()) && report.jobs().any(|job| job.status == JobStatus::Cancelled);
-        if !is_cut {
+        // What the end of the runtime cut is the sender's to send again.
+        if !report.was_interrupted() {
             working.finish(answer::json(&report).into());
         }
     };
@@ -323,5 +332,5 @@ fn full(to: &HandOver) -> Refusal {
     let message = format!("the changes in flight are as many as are admitted at a time: {}", to.admitted());
     Refusal::new(StatusCode::TOO_MANY_REQUESTS, "full", message)
         .header(header::RETRY_AFTER, "1")
-        .hint("send it again, or raise the receiver's number of admitted changes")
+        .hint("send it again; a receiver with a higher `in_flight` is sooner ready for it")
 }

@@ -55,6 +55,7 @@ impl Refusal {
         refusal.problem.pointer = error.pointer().map(str::to_owned);
         refusal.problem.line = error.line();
         refusal.problem.column = error.column();
+        refusal.problem.hint = error.hint().or_else(|| cure(error.code())).map(Cow::from);
         refusal
     }
 
@@ -94,16 +95,41 @@ impl Refusal {
     }
 }
 
+/// What to do about a body that is refused, by the code of what is wrong with it.
+fn cure(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "empty_body" => "send as body what Hasura posts: the payload of an event trigger or of a scheduled trigger",
+        "invalid_json" => "write the body with a JSON library, in UTF-8",
+        "not_an_object" => "send each payload by itself, as one object",
+        "unacceptable_json" => {
+            "change what stands at `pointer`: other readers of JSON, or databases, would take it for something else"
+        }
+        "unknown_form" => "send what stands under `payload` as Hasura posts it",
+        "missing_field" => {
+            "send the payload whole: an event trigger's has `id`, `table` and `event`, a scheduled trigger's has `id` and \
+             `scheduled_time`"
+        }
+        "unknown_op" => "send the operation as Hasura names it, in capitals",
+        "inconsistent_event" => {
+            "send `event.data` as Hasura does: `new` for what is there after the operation, `old` for what was before"
+        }
+        "bad_id" => "send the id that Hasura gave the event",
+        _ => return None,
+    })
+}
+
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// No such path.
 pub(crate) fn not_found(path: &str) -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at `{}`", path.escape_debug()))
+    Refusal::new(StatusCode::NOT_FOUND, "unknown_source", format!("there is nothing at `{}`", path.escape_debug()))
         .hint("POST event trigger payloads to /hasura or /hasura/{trigger}")
 }
 
 /// A path without this method.
 pub(crate) fn wrong_method(method: &str, allowed: &'static str) -> Refusal {
     let message = format!("this path does not take {}; expected {allowed}", method.escape_debug());
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", message).header(header::ALLOW, allowed)
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", message)
+        .header(header::ALLOW, allowed)
+        .hint("use a method that the header `allow` names")
 }

@@ -3,6 +3,7 @@
 mod connections;
 mod health;
 mod patient;
+mod requests;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,7 +37,8 @@ pub struct Settings {
     /// How long a connection is kept without a request, and how long a client may take to read on: 75 seconds, longer than
     /// clients keep theirs, so that none is closed under a request.
     pub idle_timeout: Duration,
-    /// Connections at a time: 1,024. Those beyond wait until one closes: an answer of 503 would use up one of the sender's tries.
+    /// Connections at a time: 1,024. For one beyond, the one that has been quiet for longest is closed. While all have requests
+    /// that are being answered it waits: an answer of 503 would use up one of the sender's tries.
     pub connections: usize,
 }
 
@@ -146,7 +148,7 @@ impl Source for Server {
     async fn run(self, intake: Intake) -> Result<SourceEnd, SourceError> {
         let hasura = Hasura::from_intake(intake.clone(), self.settings.hasura.clone())?;
         let app = hasura.router().merge(health::router(intake.clone())).fallback(nothing_here);
-        connections::serve(self.listener, app, &self.settings, intake.stopping()).await;
+        connections::serve(self.listener, app, &self.settings, &intake).await;
         let refused = match hasura.refused_while_stopping() {
             1 => "1 request".to_owned(),
             count => format!("{count} requests"),

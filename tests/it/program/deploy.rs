@@ -128,6 +128,22 @@ fn the_command_of_the_unit_takes_changes_with_either_passphrase_and_stops_well()
 }
 
 #[test]
+fn a_passphrase_is_written_where_there_is_one_and_else_none() {
+    let block = block("sh", "openssl rand");
+    let line = block.lines().find(|line| line.contains("openssl rand")).unwrap().replace("/etc/detector/", "");
+    let written = |before: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("{before}{line}")]).env("PATH", "").current_dir(folder.path());
+        let output = shell.output().unwrap();
+        (output.status.success(), fs::read_to_string(folder.path().join("environment")).ok())
+    };
+
+    assert_eq!(written("openssl() { echo secret; }; "), (true, Some("DETECTOR_PASSPHRASES=secret\n".to_owned())));
+    assert_eq!(written(""), (false, None), "openssl is not there");
+}
+
+#[test]
 fn whoever_stops_the_program_waits_longer_than_it_needs() {
     let config = Config::default();
     // A moment for what was cut, and two last hooks of plugins.

@@ -2,10 +2,13 @@
 #![cfg(unix)]
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use event_detector_server::testing::{RetryConf, Sender};
@@ -71,18 +74,31 @@ impl Listening {
 }
 
 fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
+    try_request(address, method, path, headers, body, None).unwrap_or_else(|error| panic!("no answer: {error}"))
+}
+
+/// As [`request`]; an error when there is no answer, or none within `patience`.
+fn try_request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+    patience: Option<Duration>,
+) -> io::Result<(u16, Value)> {
     let mut head =
         format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
         write!(head, "{name}: {value}\r\n").unwrap();
     }
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(patience)?;
+    stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or_else(|_| body.into()))
+    Ok((status, serde_json::from_str(body).unwrap_or_else(|_| body.into())))
 }
 
 /// An UPDATE of the move `key`, as Hasura sends it; with another city its job takes three seconds.
@@ -148,7 +164,8 @@ fn the_payload_in_the_readme_is_the_event_that_it_says() {
 
     assert!(command.ends_with("curl http://127.0.0.1:8080/hasura -H 'Content-Type: application/json' --data @- "));
     assert_eq!((status, events(&report)), (200, vec!["user.activated"]), "{report}");
-    assert_eq!(report["events"][0]["jobs"].as_array().unwrap().len(), 2);
+    let jobs: Vec<_> = report["events"][0]["jobs"].as_array().unwrap().iter().map(|job| &job["status"]).collect();
+    assert_eq!(jobs, ["succeeded"; 2], "{report}");
     assert_eq!(program.ended().0, Some(0));
 }
 
@@ -179,6 +196,95 @@ fn a_stop_in_the_middle_answers_what_is_in_flight_and_refuses_what_is_new() {
     let (code, _, err) = program.ended();
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("Handled 3 changes") && err.contains("1 request answered 503"), "{err}");
+}
+
+/// Fifty senders of a thousand events. A quarter is sent twice at about the same time, and a twentieth takes three seconds; of those,
+/// half the senders leave and send it again.
+struct Load {
+    address: SocketAddr,
+    queue: Mutex<Vec<u64>>,
+    answered: AtomicUsize,
+    is_stopping: AtomicBool,
+}
+
+impl Load {
+    const SENDERS: usize = 50;
+
+    fn is_slow(key: u64) -> bool {
+        key.is_multiple_of(20)
+    }
+
+    fn is_left(key: u64) -> bool {
+        key.is_multiple_of(40)
+    }
+
+    fn new(address: SocketAddr) -> Self {
+        let queue = (1..=1_000).flat_map(|key: u64| vec![key; if key.is_multiple_of(4) { 2 } else { 1 }]).collect();
+        Self { address, queue: Mutex::new(queue), answered: AtomicUsize::new(0), is_stopping: AtomicBool::new(false) }
+    }
+
+    /// What one sender was answered, by keys, until nothing is left or nobody listens.
+    fn send(&self) -> Vec<(u64, u16, Value)> {
+        let mut answers = Vec::new();
+        let next = || self.queue.lock().unwrap().pop();
+        'events: while let Some(key) = next() {
+            let payload = if Self::is_slow(key) { slow(key) } else { cancelled(key) }.to_string();
+            let headers = [("Content-Type", "application/json")];
+            // What is refused is sent once more, too.
+            for patience in [Self::is_left(key).then_some(Duration::from_millis(200)), None] {
+                match try_request(self.address, "POST", "/hasura", &headers, &payload, patience) {
+                    Ok((status, body)) => {
+                        self.answered.fetch_add(1, Ordering::SeqCst);
+                        answers.push((key, status, body));
+                        if status == 200 {
+                            continue 'events;
+                        }
+                    }
+                    Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                    Err(error) => {
+                        assert!(self.is_stopping.load(Ordering::SeqCst), "{error}");
+                        return answers;
+                    }
+                }
+            }
+        }
+        answers
+    }
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_load_answers_all_that_was_taken_and_handles_nothing_twice_at_a_time() {
+    let program = Listening::start(Start::detector(["run", "--listen", "127.0.0.1:0"]));
+    let load = Load::new(program.address);
+
+    let answers: Vec<(u64, u16, Value)> = thread::scope(|scope| {
+        let senders: Vec<_> = (0..Load::SENDERS).map(|_| scope.spawn(|| load.send())).collect();
+        while load.answered.load(Ordering::SeqCst) < 300 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        load.is_stopping.store(true, Ordering::SeqCst);
+        program.signal("TERM");
+        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
+    });
+
+    let (code, out, err) = program.ended();
+    assert_eq!(code, Some(0), "{err}");
+    let reports: Vec<&str> = out.lines().filter(|line| line.starts_with("Detected 1 event from UPDATE")).collect();
+    let handled = |key: u64| reports.iter().filter(|line| line.ends_with(&format!(" on moves {key}"))).count();
+    let slow_and_taken = (1..=1_000).filter(|key| Load::is_slow(*key) && handled(*key) > 0);
+    assert!(slow_and_taken.clone().count() > 5);
+    for key in slow_and_taken {
+        assert_eq!(handled(key), 1, "the repeats of {key} came while it was in flight");
+        let is_answered = answers.iter().any(|(other, status, _)| (*other, *status) == (key, 200));
+        assert!(is_answered || Load::is_left(key), "{key} was taken, and nobody was answered");
+    }
+    for (key, status, body) in &answers {
+        match status {
+            200 => assert!(body["change"]["id"] == slow(*key)["id"] && handled(*key) > 0, "{key}: {body}"),
+            _ => assert_eq!((*status, &body["code"]), (503, &json!("draining")), "{key}: {body}"),
+        }
+    }
+    assert!(answers.iter().any(|(_, status, _)| *status == 503), "what came after the stop was refused");
 }
 
 #[test]
@@ -230,6 +336,25 @@ fn what_cannot_be_listened_at_is_refused_with_its_cure() {
 }
 
 #[test]
+fn a_variable_for_passphrases_that_holds_none_opens_nothing() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let config = "listen = \"127.0.0.1:0\"\n[hasura]\npassphrases = [\"CANARY\"]\n";
+    for (value, needle) in [(&b""[..], "holds no passphrase"), (b" , ,", "holds no passphrase"), (b"CANARY\xFF", "is not UTF-8")]
+    {
+        for config in ["", config] {
+            let mut start = Start::detector(["run", "--listen", "127.0.0.1:0"]).file("detector.toml", config);
+            start.command.env("DETECTOR_PASSPHRASES", std::ffi::OsStr::from_bytes(value));
+            let ended = start.ended().expect(78);
+
+            let said = format!("the environment variable DETECTOR_PASSPHRASES is set, but {needle}");
+            assert!(ended.err.contains(&said) && ended.err.contains("or unset it"), "{}", ended.err);
+            assert!(!ended.err.contains("CANARY"), "{}", ended.err);
+        }
+    }
+}
+
+#[test]
 fn a_passphrase_in_plain_text_is_warned_of_and_not_shown() {
     let config = "listen = \"127.0.0.1:0\"\n[hasura]\npassphrases = [\"CANARY\"]\n";
     let mut start = Start::detector(["run"]).file("detector.toml", config);
@@ -253,7 +378,7 @@ const GROWTH: u64 = 2 * 1024;
 #[cfg(target_os = "linux")]
 fn thousands_of_events_by_fifty_senders_leave_memory_flat() {
     let program = Listening::start(Start::of(detector(), ["run", "--listen", "127.0.0.1:0", "--quiet"]));
-    let retry = RetryConf { num_retries: 5, interval: std::time::Duration::from_millis(10), ..RetryConf::default() };
+    let retry = RetryConf { num_retries: 5, interval: Duration::from_millis(10), ..RetryConf::default() };
     let sender = Sender::new(program.address, "/hasura").retry(retry);
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let thousand = |from: u64| {

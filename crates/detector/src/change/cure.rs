@@ -2,7 +2,7 @@
 
 use crate::value::Why;
 
-use super::{Change, Shape};
+use super::{AfterImage, Change, Shape};
 
 impl Change {
     /// Why `path` is unknown, and the setting or correction that would have decided it.
@@ -22,6 +22,10 @@ impl Change {
             ),
             (Why::NoBefore, Shape::MongoDb) => format!("the change carries no image of `{place}` from before it; {images}"),
             (Why::NoBefore, Shape::Recorded) => "the recorded change has no `before`; record it with one".to_owned(),
+            (Why::NoAfter, Shape::MongoDb) if self.after_image() == AfterImage::Ambiguous => format!(
+                "a field name of `{place}` has a dot, so that the update's description means two things and the document after it \
+                 cannot be computed; ask for the server's own with `--images stored`"
+            ),
             (Why::NoAfter, Shape::MongoDb) => format!("the change carries no image of `{place}` from after it; {images}"),
             (Why::NoAfter, _) => format!("the change carries no row of `{place}` from after it; record it with one"),
             (Why::WrittenWhole, _) => format!(

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use uuid::Uuid;
 
 use super::images::Image;
+use super::memo::Memo;
 use super::{AfterImage, Body, Change, Description, Operation, Shape, Text};
 
 pub use error::DecodeError;
@@ -99,6 +100,7 @@ impl Change {
             given_correlation: None,
             correlation: OnceLock::new(),
             session_values: OnceLock::<BTreeMap<_, _>>::new(),
+            memo: Memo::default(),
             value: OnceLock::new(),
         }
     }

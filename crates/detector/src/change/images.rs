@@ -83,11 +83,15 @@ impl Row {
         Self { slot: field.value, fields: Fields::One(field) }
     }
 
+    pub(super) fn span(&self) -> Span {
+        self.slot.span
+    }
+
     fn fields(&self, body: &Body) -> Result<&[Field], Malformed> {
         match (&self.fields, body) {
             (Fields::Noted(fields), _) => Ok(fields),
             (Fields::One(field), _) => Ok(std::slice::from_ref(field)),
-            (Fields::Sought(fields), Body::Bson(bytes)) => {
+            (Fields::Sought(fields), Body::Bson { bytes, .. }) => {
                 fields.get_or_init(|| bson_fields(bytes, self.slot)).as_deref().map_err(|fault| *fault)
             }
             // Every row of JSON was noted.
@@ -99,7 +103,7 @@ impl Row {
     pub(super) fn find(&self, body: &Body, name: &str) -> Result<Option<Slot>, Malformed> {
         let fields = self.fields(body)?;
         let found = match body {
-            Body::Bson(bytes) => {
+            Body::Bson { bytes, .. } => {
                 fields.iter().find(|field| field.key.len() == name.len() && key_bytes(bytes, field.key) == name.as_bytes())
             }
             Body::Json(text) => {
@@ -113,7 +117,9 @@ impl Row {
     pub(super) fn names(&self, body: &Body) -> Result<Vec<String>, Malformed> {
         let fields = self.fields(body)?.iter();
         Ok(match body {
-            Body::Bson(bytes) => fields.map(|field| String::from_utf8_lossy(key_bytes(bytes, field.key)).into_owned()).collect(),
+            Body::Bson { bytes, .. } => {
+                fields.map(|field| String::from_utf8_lossy(key_bytes(bytes, field.key)).into_owned()).collect()
+            }
             Body::Json(text) => fields.map(|field| field_key(text, field).name().into_owned()).collect(),
         })
     }

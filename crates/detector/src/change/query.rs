@@ -14,7 +14,7 @@ use crate::value::{Reading, Why};
 
 use super::images::{Image, Slot};
 use super::reads::Side;
-use super::{AfterImage, Change, Description};
+use super::{Change, Description};
 
 /// A query ready to run, with what it asks of the images.
 struct Compiled {
@@ -49,7 +49,7 @@ impl Change {
     }
 
     /// The whole change as JSON, made on first use: `id`, `source`, `database`, `collection`, `operation`, `key`, `before`,
-    /// `after`, `after_image` (where it was looked up), `updateDescription`, `committed_at`, `lsid`, `txnNumber`, `session`,
+    /// `after`, `after_image` (where it was looked up or computed), `updateDescription`, `committed_at`, `lsid`, `txnNumber`, `session`,
     /// `correlation_id` (given or found, not made up) and `context`, each where the change has it; `None` when the bytes
     /// cannot be read.
     ///
@@ -87,7 +87,7 @@ impl Change {
                     ("key", key),
                     ("before", image(&self.before)?),
                     ("after", image(&self.after)?),
-                    ("after_image", (self.after_image == AfterImage::Lookup).then(|| "lookup".into())),
+                    ("after_image", self.after_image.name().map(Into::into)),
                     ("updateDescription", self.description.map(|parts| self.description_json(parts)).transpose()?),
                     ("committed_at", optional(self.committed)?),
                     ("lsid", optional(lsid)?),

@@ -11,7 +11,7 @@ use super::images::{Image, Row};
 use super::{AfterImage, Change, Description, Operation, Shape};
 
 /// Yes, no, or why the change does not say.
-type Truth = Result<bool, Why>;
+pub(super) type Truth = Result<bool, Why>;
 
 /// The names of the top-level columns that a change touched, in the order of the document.
 pub type ChangedColumns = Vec<String>;
@@ -91,7 +91,7 @@ impl Change {
         truth.unwrap_or_else(|why| consult(|| Unknown { read: read(), cure: self.cure(why, path) }))
     }
 
-    pub(super) fn read(&self, side: Side, path: &str) -> Reading<'_> {
+    pub(super) fn find(&self, side: Side, path: &str) -> Reading<'_> {
         let image = match side {
             Side::Before => &self.before,
             Side::After => &self.after,
@@ -150,12 +150,12 @@ impl Change {
         removed.iter().any(|name| matches!(lies(name, path), Lies::At | Lies::Above)).then_some(Reading::Missing)
     }
 
-    fn changed(&self, path: &str) -> Truth {
+    pub(super) fn find_changed(&self, path: &str) -> Truth {
         if self.operation != Operation::Update || self.names_id(path) {
             return Ok(false);
         }
         let after = match (&self.after, self.after_image) {
-            (Image::Row(after), AfterImage::Exact | AfterImage::None) => Some(self.in_row(after, path)?),
+            (Image::Row(after), image) if image != AfterImage::Lookup => Some(self.in_row(after, path)?),
             _ => match self.written(path) {
                 Some(Reading::Known(raw)) => Some(Some(raw)),
                 Some(Reading::Missing) => Some(None),
@@ -233,7 +233,7 @@ impl Change {
     fn equals_after(&self, path: &str, literal: Literal<'_>) -> Truth {
         let reading = match self.after_image {
             AfterImage::Lookup => self.written(path).unwrap_or(Reading::Unknown(Why::Newer)),
-            AfterImage::Exact | AfterImage::None => self.read(Side::After, path),
+            _ => self.read(Side::After, path),
         };
         Value::new(reading, Origin::Inside).try_equals(literal)
     }

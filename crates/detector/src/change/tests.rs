@@ -1,5 +1,6 @@
 //! What may be asked of a change, in every form it comes in.
 
+mod computed;
 mod delivery;
 mod facts;
 mod forms;

@@ -136,6 +136,31 @@ fn a_cut_finds_that_a_thread_is_inside_and_what_it_brings_is_dropped() {
 }
 
 #[test]
+fn a_poll_that_was_made_the_last_one_is_followed_by_no_other() {
+    let threads = Threads::new();
+    let (inside, is_inside) = channel();
+    let (release, released) = channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let (held, dropped) = Held::new();
+    let jobs = threads.start([job(move || async move {
+        let _held = held.hold();
+        loop {
+            inside.send(()).unwrap();
+            let _released = lock(&released).recv();
+            tokio::task::yield_now().await;
+        }
+    })]);
+    is_inside.recv().unwrap();
+
+    assert!(jobs.make_last(0));
+    release.send(()).unwrap();
+
+    assert!(dropped.recv().unwrap().unwrap().starts_with("detector-job-"));
+    assert!(!jobs.make_last(0) && jobs.take(0).is_none() && is_inside.try_recv().is_err());
+    assert!(matches!(jobs.cut(0), Cut::Stopped));
+}
+
+#[test]
 fn an_attempt_that_is_woken_while_it_is_polled_is_polled_again() {
     let threads = Threads::new();
     let (done, is_done) = channel();

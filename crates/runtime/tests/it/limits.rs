@@ -86,6 +86,24 @@ async fn a_job_that_blocks_its_thread_after_an_await_is_reported_too() {
     assert!(jobs[1].completed());
 }
 
+#[tokio::test]
+async fn a_busy_job_that_lets_go_of_its_thread_is_cut_at_its_limit_and_tried_again() {
+    let busy = |_: &Change| {
+        let busy = async |_: JobContext| -> anyhow::Result<()> {
+            loop {
+                thread::sleep(Duration::from_millis(1));
+                tokio::task::yield_now().await;
+            }
+        };
+        vec![Job::new("busy", busy).timeout(SOON).retries(2)]
+    };
+    let config = Config { backoff_base: Duration::ZERO, ..Config::default() };
+
+    let jobs = jobs_of(runtime(busy, config, ()).handle(change()).await);
+
+    assert_eq!((jobs[0].status, jobs[0].attempts, error(&jobs[0])), (JobStatus::TimedOut, 3, "timed out after 40ms"));
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn more_blocking_jobs_than_cores_starve_neither_their_siblings_nor_other_changes() {
     let (_release, blocker) = Blocker::new();
@@ -155,12 +173,11 @@ async fn the_end_of_a_change_keeps_what_finished_and_cuts_the_rest_also_between_
         vec![gives("one", 1), hangs("hangs").retries(2), Job::new("fails", fails).retries(2)]
     };
 
-    let jobs = jobs_of(runtime(jobs, config, ()).handle(change()).await);
+    let report = runtime(jobs, config, ()).handle(change()).await;
 
-    assert_eq!(
-        statuses(&jobs),
-        [("one", JobStatus::Succeeded), ("hangs", JobStatus::Cancelled), ("fails", JobStatus::Cancelled)]
-    );
+    assert!(!report.was_interrupted(), "it has settled");
+    let jobs = jobs_of(report);
+    assert_eq!(statuses(&jobs), [("one", JobStatus::Succeeded), ("hangs", JobStatus::Expired), ("fails", JobStatus::Expired)]);
     assert_eq!(error(&jobs[1]), "cut: the deadline of the whole change was over");
     assert_eq!(jobs[2].attempts, 1);
     assert!(error(&jobs[2]).contains("deadline") && error(&jobs[2]).contains("connection refused"), "{}", error(&jobs[2]));
@@ -217,9 +234,12 @@ async fn cancelling_the_runtime_cuts_what_runs_and_starts_nothing_more() {
     });
     meeting.until_arrived(1).await;
 
+    assert!(!runtime.is_cancelled());
     runtime.cancel();
 
-    let jobs = jobs_of(handling.await.unwrap());
+    let report = handling.await.unwrap();
+    assert!(runtime.is_cancelled() && report.was_interrupted());
+    let jobs = jobs_of(report);
     assert_eq!((jobs[0].status, error(&jobs[0])), (JobStatus::Cancelled, "cut: the program stopped"));
     let later = jobs_of(runtime.handle(numbered(2)).await);
     assert_eq!(statuses(&later), [("meets", JobStatus::Cancelled), ("two", JobStatus::Cancelled)]);

@@ -28,9 +28,10 @@ async fn what_is_in_flight_settles_and_the_source_says_what_it_left() {
         async move |intake: Intake| {
             intake.submit(numbered(1)).await?;
             meeting.until_arrived(1).await;
-            assert!(!intake.is_stopping());
+            assert!(!intake.is_stopping() && intake.drain_end().is_none());
             tell.notify_one();
             intake.stopping().await;
+            assert!(intake.is_stopping() && intake.drain_end().is_some_and(|end| end > tokio::time::Instant::now()));
             assert_eq!(intake.submit(numbered(2)).await, Err(Stopping));
             meeting.release(1);
             Ok(SourceEnd::Stopped { left: "4 lines".to_owned() })

@@ -26,7 +26,8 @@ pub(super) fn packing(headers: &HeaderMap) -> Result<Packing, Refusal> {
     let content_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("something that is not text"));
     if !content_type.is_some_and(is_json) {
         let found = content_type.map_or_else(|| "none".to_owned(), |found| format!("`{}`", found.escape_debug()));
-        return Err(unsupported(format!("the content type is {found}; expected `application/json` in UTF-8")));
+        let refusal = unsupported(format!("the content type is {found}; expected `application/json` in UTF-8"));
+        return Err(refusal.hint("send the header `content-type: application/json`"));
     }
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let packing = match encodings.next().map(|value| value.as_bytes()) {
@@ -37,7 +38,7 @@ pub(super) fn packing(headers: &HeaderMap) -> Result<Packing, Refusal> {
     };
     packing.filter(|_| encodings.next().is_none()).ok_or_else(|| {
         let refusal = unsupported("the content encoding is unknown; expected `gzip` or `identity`, once".to_owned());
-        refusal.header(header::ACCEPT_ENCODING, "gzip, identity")
+        refusal.header(header::ACCEPT_ENCODING, "gzip, identity").hint("send the body as it is, or packed with gzip")
     })
 }
 
@@ -86,7 +87,7 @@ async fn collect(mut body: Body, room: usize, limit: usize) -> Result<Vec<u8>, R
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| {
             let message = format!("the body ended after {} bytes, before its end", bytes.len());
-            Refusal::new(StatusCode::BAD_REQUEST, "incomplete_body", message)
+            Refusal::new(StatusCode::BAD_REQUEST, "incomplete_body", message).hint("send it again, whole")
         })?;
         if let Some(data) = frame.data_ref() {
             if data.len() > limit - bytes.len() {
@@ -115,12 +116,14 @@ fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
 fn too_large(limit: usize, seen: &str) -> Refusal {
     let message = format!("the body may have {limit} bytes; {seen}");
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
-        .hint("send fewer columns, or raise the receiver's limit for bodies")
+        .hint("send fewer columns, or raise the receiver's `body_limit`")
 }
 
 fn late(time: Duration) -> Refusal {
     let message = format!("the body did not arrive within {}", humantime::format_duration(time));
-    Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message).header(header::CONNECTION, "close")
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
+        .header(header::CONNECTION, "close")
+        .hint("send it again, or raise the receiver's `body_timeout`")
 }
 
 #[cfg(test)]

@@ -45,19 +45,15 @@ impl HandOver {
         }
     }
 
-    /// The intake that knows of a stop; where it is `None`, nobody stops. It owns none of the work, so the work may hold it.
-    pub(super) fn stop(&self) -> Option<Intake> {
+    /// Whether no more changes are taken.
+    pub(super) fn is_stopping(&self) -> bool {
         match self {
-            Self::Runtime(..) => None,
-            Self::Intake(intake) => Some(intake.clone()),
+            Self::Runtime(runtime, _) => runtime.is_cancelled(),
+            Self::Intake(intake) => intake.is_stopping(),
         }
     }
 
-    pub(super) fn is_stopping(&self) -> bool {
-        matches!(self, Self::Intake(intake) if intake.is_stopping())
-    }
-
-    /// Waits until no more changes are taken.
+    /// Waits for the stop of whoever runs this; a runtime that nobody runs is asked when a change is handed over.
     pub(super) async fn stopping(&self) {
         match self {
             Self::Runtime(..) => std::future::pending().await,
@@ -67,7 +63,8 @@ impl HandOver {
 
     /// Waits for a place and hands the change over; its report goes to `done`, which is dropped when the change is not taken or cut.
     ///
-    /// Dropping the future before it returned hands nothing over; afterwards the work no longer depends on the caller.
+    /// Dropping the future before it returned hands nothing over; afterwards the work no longer depends on the caller. `done`
+    /// belongs to the work, so it must hold nothing that owns the work.
     #[expect(clippy::manual_async_fn, reason = "an async function would hold the change, which is large, twice")]
     pub(super) fn take(
         &self,
@@ -79,6 +76,9 @@ impl HandOver {
                 Self::Intake(intake) => intake.submit_then(change, done).await,
                 Self::Runtime(runtime, tasks) => {
                     let admitted = runtime.admit(change).await;
+                    if runtime.is_cancelled() {
+                        return Err(Stopping);
+                    }
                     let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
                     tasks.spawn(async move { done(admitted.settle().await) });
                     while let Some(ended) = tasks.try_join_next() {

@@ -1,13 +1,17 @@
 //! Is this change being handled already?
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use axum::body::Bytes;
 use event_detector::Change;
-use tokio::sync::watch;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
 
 /// The changes that are being handled, by their ids. Cheap to clone; the clones are one.
 #[derive(Clone, Default)]
@@ -22,17 +26,39 @@ struct First {
     answer: Answer,
 }
 
-/// The report of a change as JSON, as soon as there is one.
+/// What comes of a change: whether it was taken, and its report as JSON. Clones are one.
 #[derive(Clone)]
-pub(super) struct Answer(watch::Receiver<Option<Bytes>>);
+pub(super) struct Answer(Arc<Progress>);
 
-/// The work on a change was cut, or not begun.
+/// (What a channel of tokio does costs more: it is made for many who wait and many messages.)
+struct Progress {
+    stage: Mutex<Stage>,
+    moved: Notify,
+}
+
+/// How far a change has come.
+enum Stage {
+    /// It waits for a place.
+    Waiting,
+    Taken,
+    Settled(Bytes),
+    /// It was cut while it waited.
+    NotTaken,
+    /// It was cut after it was taken.
+    Cut,
+}
+
+/// The change was not taken: there was no place, its sender left before there was one, or the program stops.
+#[derive(Debug)]
+pub(super) struct NotTaken;
+
+/// The work on a change was cut.
 #[derive(Debug)]
 pub(super) struct Cut;
 
 /// What is to be done with a change that came in.
 pub(super) enum Place {
-    /// It is not being handled: handle it, and give the report to the first.
+    /// It is not being handled: hand it over, say so, and give the report to all who wait.
     New(Working, Answer),
     /// It is being handled: wait with the others.
     Same(Answer),
@@ -43,19 +69,18 @@ pub(super) enum Place {
 /// Keeps a change in flight until it is dropped.
 pub(super) struct Working {
     id: Arc<str>,
-    report: watch::Sender<Option<Bytes>>,
+    answer: Answer,
     in_flight: InFlight,
 }
 
 impl InFlight {
     /// Joins the change in flight that `change` repeats, or puts it in flight.
     pub(super) fn enter(&self, change: &Change, trigger: Option<&Arc<str>>) -> Place {
-        let first = match self.lock().entry(change.id().into()) {
+        let first = match lock(&self.0).entry(key(change.id())) {
             Entry::Occupied(entry) => entry.get().clone(),
             Entry::Vacant(entry) => {
-                let (report, answer) = watch::channel(None);
-                let answer = Answer(answer);
-                let working = Working { id: Arc::clone(entry.key()), report, in_flight: self.clone() };
+                let answer = Answer(Arc::new(Progress { stage: Mutex::new(Stage::Waiting), moved: Notify::new() }));
+                let working = Working { id: Arc::clone(entry.key()), answer: answer.clone(), in_flight: self.clone() };
                 entry.insert(First {
                     body: change.bytes().into(),
                     trigger: trigger.cloned(),
@@ -67,43 +92,163 @@ impl InFlight {
         };
         // Reading the first one again is work, so it is done where it holds up nobody, and only when an id repeats.
         match Change::from_hasura(first.body.to_vec(), first.trigger.as_deref()) {
-            Ok(before) if is_same(&before, change) => Place::Same(first.answer),
+            // A scheduled trigger without a name has that of its route.
+            Ok(before) if before.collection() == change.collection() && is_same(&first.body, change.bytes()) => {
+                Place::Same(first.answer)
+            }
             _ => Place::Other(first.since),
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, First>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// An id as it is compared: a UUID is the same in either case.
+fn key(id: &str) -> Arc<str> {
+    if id.bytes().any(|byte| byte.is_ascii_uppercase()) { id.to_ascii_lowercase().into() } else { id.into() }
+}
+
+type Members<'t> = BTreeMap<String, &'t RawValue>;
+
+/// Whether two payloads of one id say the same, but for how often they were sent.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    fn compared(body: &[u8]) -> Option<Members<'_>> {
+        let mut members: Members = serde_json::from_slice(body).ok()?;
+        members.retain(|name, _| name != "delivery_info" && name != "id");
+        Some(members)
+    }
+    compared(one).zip(compared(other)).is_some_and(|(one, other)| are_same(&one, &other))
+}
+
+fn are_same(one: &Members<'_>, other: &Members<'_>) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|((name, one), (other_name, other))| name == other_name && is_equal(one, other))
+}
+
+/// Whether two values are the same whatever the order of their keys, their spaces and escapes; a number is as it is written.
+fn is_equal(one: &RawValue, other: &RawValue) -> bool {
+    fn read<'t, T: Deserialize<'t>>(value: &'t RawValue) -> Option<T> {
+        serde_json::from_str(value.get()).ok()
+    }
+    if one.get() == other.get() {
+        return true;
+    }
+    match (one.get().as_bytes().first(), other.get().as_bytes().first()) {
+        (Some(b'{'), Some(b'{')) => read(one).zip(read(other)).is_some_and(|(one, other)| are_same(&one, &other)),
+        (Some(b'['), Some(b'[')) => read::<Vec<&RawValue>>(one).zip(read::<Vec<&RawValue>>(other)).is_some_and(|(one, other)| {
+            one.len() == other.len() && one.into_iter().zip(other).all(|(one, other)| is_equal(one, other))
+        }),
+        (Some(b'"'), Some(b'"')) => read::<String>(one).is_some_and(|one| read(other) == Some(one)),
+        _ => false,
     }
 }
 
-/// Whether two changes say the same of the same row; how often one was sent, when, and by which trace does not matter.
-fn is_same(one: &Change, other: &Change) -> bool {
-    let images = |change: &Change| {
-        let json = change.to_json()?;
-        Some([json.get("before").cloned(), json.get("after").cloned()])
-    };
-    (one.operation(), one.database(), one.collection()) == (other.operation(), other.database(), other.collection())
-        && images(one).is_some_and(|one| images(other) == Some(one))
-}
-
 impl Answer {
+    /// Tells all who wait that the change was taken.
+    pub(super) fn set_taken(&self) {
+        // It may have settled already.
+        self.move_on(|stage| match stage {
+            Stage::Waiting => Stage::Taken,
+            further => further,
+        });
+    }
+
+    /// Waits until the change was taken.
+    pub(super) async fn taken(&self) -> Result<(), NotTaken> {
+        self.when(|stage| match stage {
+            Stage::Waiting => None,
+            Stage::NotTaken => Some(Err(NotTaken)),
+            Stage::Taken | Stage::Settled(_) | Stage::Cut => Some(Ok(())),
+        })
+        .await
+    }
+
     /// Waits for the report.
-    pub(super) async fn report(mut self) -> Result<Bytes, Cut> {
-        let report = self.0.wait_for(Option::is_some).await.map_err(|_| Cut)?;
-        report.clone().ok_or(Cut)
+    pub(super) async fn report(&self) -> Result<Bytes, Cut> {
+        self.when(|stage| match stage {
+            Stage::Waiting | Stage::Taken => None,
+            Stage::Settled(report) => Some(Ok(report.clone())),
+            Stage::NotTaken | Stage::Cut => Some(Err(Cut)),
+        })
+        .await
+    }
+
+    async fn when<T>(&self, look: impl Fn(&Stage) -> Option<T>) -> T {
+        loop {
+            let mut moved = pin!(self.0.moved.notified());
+            // Before the stage is looked at, so that no move is missed.
+            moved.as_mut().enable();
+            if let Some(seen) = look(&lock(&self.0.stage)) {
+                return seen;
+            }
+            moved.await;
+        }
+    }
+
+    fn move_on(&self, to: impl FnOnce(Stage) -> Stage) {
+        let mut stage = lock(&self.0.stage);
+        *stage = to(mem::replace(&mut *stage, Stage::Cut));
+        drop(stage);
+        self.0.moved.notify_waiters();
     }
 }
 
 impl Working {
     /// Gives the report to all who wait for it.
     pub(super) fn finish(self, report: Bytes) {
-        self.report.send_replace(Some(report));
+        self.answer.move_on(|_| Stage::Settled(report));
     }
 }
 
 impl Drop for Working {
     fn drop(&mut self) {
-        self.in_flight.lock().remove(&self.id);
+        lock(&self.in_flight.0).remove(&self.id);
+        self.answer.move_on(|stage| match stage {
+            Stage::Waiting => Stage::NotTaken,
+            Stage::Taken => Stage::Cut,
+            ended => ended,
+        });
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same;
+
+    #[test]
+    fn payloads_are_the_same_whatever_the_order_of_their_keys_and_how_often_they_were_sent() {
+        let first = r#"{"id":"ab","delivery_info":{"current_retry":0},"a":{"b":[1,{"c":"\u00e9"}],"d":null}}"#;
+        for same in [
+            first,
+            r#"{"a":{"d":null,"b":[1,{"c":"é"}]},"id":"AB"}"#,
+            r#" { "id":"ab", "a" : { "b" : [ 1 , { "c" : "é" } ] , "d" : null }, "delivery_info": {"current_retry":1} } "#,
+        ] {
+            assert!(is_same(first.as_bytes(), same.as_bytes()), "{same}");
+        }
+    }
+
+    #[test]
+    fn whatever_else_differs_makes_them_different() {
+        let with = |value: &str| format!(r#"{{"id":"ab","a":{value}}}"#);
+        for (one, other) in [
+            ("1", "2"),
+            ("1", "1.0"),
+            ("9223372036854775808", "9223372036854775809"),
+            ("1e400", "1e401"),
+            (r#""1""#, "1"),
+            (r#""a""#, r#""b""#),
+            ("null", "false"),
+            ("[]", "{}"),
+            ("[1,2]", "[2,1]"),
+            ("[1]", "[1,1]"),
+            (r#"{"b":1}"#, r#"{"c":1}"#),
+            (r#"{"b":1}"#, r#"{"b":1,"c":2}"#),
+            (r#"{"b":{"c":[0]}}"#, r#"{"b":{"c":[1]}}"#),
+        ] {
+            assert!(!is_same(with(one).as_bytes(), with(other).as_bytes()), "{one} {other}");
+        }
+        assert!(!is_same(with("1").as_bytes(), br#"{"id":"ab","a":1,"more":true}"#));
     }
 }

@@ -2,68 +2,99 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use event_detector_runtime::Intake;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tower::ServiceExt;
 
 use super::Settings;
-use super::patient::{Patience, Patient, Requests};
+use super::patient::{Patience, Patient};
+use super::requests::{Active, Requests};
 use crate::hasura::A_YEAR;
 
-/// How long connections may take to close once all requests are answered. A runtime gives its sources one second in all after it
-/// cut the jobs.
-const CLOSE_WITHIN: Duration = Duration::from_millis(500);
+/// How long requests may still be answered once the drain is over: what was cut is answered with 503.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long connections may take to close after that. A runtime gives its sources one second in all after it cut the jobs.
+const CLOSE_WITHIN: Duration = Duration::from_millis(400);
 
 /// After an error of `accept`, such as too many open files, another try at once would only fail again.
 const AFTER_ERROR: Duration = Duration::from_millis(50);
 
-/// Answers requests until `stopping` and until those in flight are answered, then closes the connections.
-pub(super) async fn serve(listener: TcpListener, app: Router, settings: &Settings, stopping: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(settings.connections));
-    let active = Arc::new(Active::default());
-    let connection = Connection { app, active: Arc::clone(&active), http: http(settings), settings };
+/// A connection that was quiet for less may have a request on its way.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// Answers requests until `intake` is stopping and those in flight are answered, then closes the connections.
+pub(super) async fn serve(listener: TcpListener, app: Router, settings: &Settings, intake: &Intake) {
+    let active = Active::new();
+    let connection = Connection { app, http: http(settings), settings };
     let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
+    let mut tasks = JoinSet::new();
+    let mut open = Vec::new();
     let mut done = pin!(async {
-        stopping.await;
-        active.none().await;
+        intake.stopping().await;
+        let until = intake.drain_end().unwrap_or_else(Instant::now) + ANSWER_WITHIN;
+        let _late = timeout_at(until, active.none()).await;
     });
     loop {
-        let (stream, place) = tokio::select! {
+        let stream = tokio::select! {
             biased;
             () = &mut done => break,
-            accepted = accept(&listener, &places) => accepted,
+            stream = accept(&listener, &mut open, settings.connections) => stream,
         };
-        connections.spawn(connection.serve(stream, place, &graceful));
-        while connections.try_join_next().is_some() {}
+        let requests = Requests::new(&active);
+        let task = tasks.spawn(connection.serve(stream, requests.clone(), &graceful));
+        open.push(Open { requests, task });
+        while tasks.try_join_next().is_some() {}
     }
     drop(listener);
     let _cut = timeout(CLOSE_WITHIN, graceful.shutdown()).await;
 }
 
-/// The next connection, as soon as there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
-    let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
+/// A connection as the server sees it.
+struct Open {
+    requests: Requests,
+    task: AbortHandle,
+}
+
+/// The next connection, as soon as there is a place for it among the `limit` that there are.
+async fn accept(listener: &TcpListener, open: &mut Vec<Open>, limit: usize) -> TcpStream {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, _)) => {
+                make_room(open, limit).await;
+                return stream;
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(AFTER_ERROR).await;
             }
+        }
+    }
+}
+
+/// Waits until fewer than `limit` connections are open, and closes the one that has been quiet for longest if that is needed: who
+/// only holds a place must not keep others out.
+async fn make_room(open: &mut Vec<Open>, limit: usize) {
+    loop {
+        open.retain(|connection| !connection.task.is_finished());
+        if open.len() < limit {
+            return;
+        }
+        let quiet = open.iter().enumerate().filter_map(|(at, connection)| Some((connection.requests.quiet_for()?, at)));
+        match quiet.max().filter(|(time, _)| *time >= QUIET) {
+            Some((_, at)) => open.swap_remove(at).task.abort(),
+            None => sleep(QUIET / 4).await,
         }
     }
 }
@@ -78,76 +109,29 @@ fn http(settings: &Settings) -> http1::Builder {
 /// What all connections have in common.
 struct Connection<'s> {
     app: Router,
-    active: Arc<Active>,
     http: http1::Builder,
     settings: &'s Settings,
-}
-
-/// The requests that are being answered.
-#[derive(Default)]
-struct Active {
-    count: AtomicUsize,
-    is_none: Notify,
-}
-
-impl Active {
-    /// Waits until no request is being answered.
-    async fn none(&self) {
-        loop {
-            let mut none = pin!(self.is_none.notified());
-            // Before the count is looked at, so that the last one to end is not missed.
-            none.as_mut().enable();
-            if self.count.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            none.await;
-        }
-    }
-}
-
-/// Counts a request as long as it is answered.
-struct Answering {
-    active: Arc<Active>,
-    requests: Requests,
-}
-
-impl Answering {
-    fn new(active: Arc<Active>, requests: Requests) -> Self {
-        active.count.fetch_add(1, Ordering::AcqRel);
-        requests.begin_or_end();
-        Self { active, requests }
-    }
-}
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        self.requests.begin_or_end();
-        if self.active.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.active.is_none.notify_waiters();
-        }
-    }
 }
 
 impl Connection<'_> {
     fn serve(
         &self,
         stream: TcpStream,
-        place: OwnedSemaphorePermit,
+        requests: Requests,
         graceful: &GracefulShutdown,
     ) -> impl Future<Output = ()> + Send + use<> {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers on this connection may be late");
         }
-        let requests = Requests::default();
         let patience = Patience { head: self.settings.header_timeout.min(A_YEAR), idle: self.settings.idle_timeout.min(A_YEAR) };
         let stream = Patient::new(stream, requests.clone(), patience);
-        let (app, active) = (self.app.clone(), Arc::clone(&self.active));
+        let app = self.app.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let answering = Answering::new(Arc::clone(&active), requests.clone());
-            let app = app.clone();
+            requests.begin();
+            let (requests, app) = (requests.clone(), app.clone());
             async move {
                 let response = app.oneshot(request.map(Body::new)).await;
-                drop(answering);
+                requests.answered();
                 response
             }
         });
@@ -156,7 +140,6 @@ impl Connection<'_> {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(place);
         }
     }
 }

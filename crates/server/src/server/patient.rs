@@ -1,19 +1,19 @@
 //! How long is a client waited for?
 //!
 //! Between requests clients may be quiet for long, so that a connection is not closed under a request; a head that has begun must
-//! end soon. (hyper has one limit for both, and arms a timer for each request.) The service says when a request begins and ends.
+//! end soon. (hyper has one limit for both, and arms a timer for each request.)
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+use super::requests::Requests;
 
 /// How long a connection is waited for.
 #[derive(Debug, Clone, Copy)]
@@ -29,43 +29,31 @@ pub(super) struct Patient {
     stream: TcpStream,
     patience: Patience,
     requests: Requests,
-    /// How many requests had begun or ended when `awaits` was set.
-    seen: usize,
     awaits: Awaits,
     /// Sleeps until an earlier deadline, mostly, and is set anew when it wakes, so that a request arms no timer.
     read: Option<Pin<Box<Sleep>>>,
     write: Option<Pin<Box<Sleep>>>,
 }
 
-/// What is awaited from the client, and since when.
+/// What is awaited from the client while no request is answered, and since when. (A body has a limit of its own.)
 #[derive(Debug, Clone, Copy)]
 enum Awaits {
     Request(Instant),
     RestOfHead(Instant),
-    /// A request is being answered; its body has a limit of its own.
-    Nothing,
-}
-
-/// The requests that began and ended on one connection, so that an odd number means that one is being answered. Clones are one.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Requests(Arc<AtomicUsize>);
-
-impl Requests {
-    pub(super) fn begin_or_end(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
-    }
 }
 
 impl Patient {
     /// The clock of the first head starts at once: who connects has something to say.
     pub(super) fn new(stream: TcpStream, requests: Requests, patience: Patience) -> Self {
-        Self { stream, patience, requests, seen: 0, awaits: Awaits::RestOfHead(Instant::now()), read: None, write: None }
+        Self { stream, patience, requests, awaits: Awaits::RestOfHead(Instant::now()), read: None, write: None }
     }
 
     /// Whether what is awaited has been awaited for too long.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.requests.is_quiet() {
+            return false;
+        }
         let until = match self.awaits {
-            Awaits::Nothing => return false,
             Awaits::Request(since) => since + self.patience.idle,
             Awaits::RestOfHead(since) => since + self.patience.head,
         };
@@ -82,24 +70,9 @@ impl Patient {
         false
     }
 
-    /// Begins to await something else where a request began or ended.
-    fn look_at_requests(&mut self) {
-        let seen = self.requests.0.load(Ordering::Acquire);
-        if seen != self.seen {
-            self.seen = seen;
-            self.awaits = if seen.is_multiple_of(2) { Awaits::Request(Instant::now()) } else { Awaits::Nothing };
-        }
-    }
-
     fn written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.write = None;
-            self.look_at_requests();
-            if let Awaits::Request(since) = &mut self.awaits {
-                *since = Instant::now();
-                // After an answer hyper may read no more until it is woken, so the timer must be armed here; nothing is late yet.
-                let _late = self.is_late(cx);
-            }
             return written;
         }
         let limit = self.patience.idle;
@@ -108,16 +81,22 @@ impl Patient {
     }
 }
 
+impl Drop for Patient {
+    fn drop(&mut self) {
+        self.requests.end();
+    }
+}
+
 impl AsyncRead for Patient {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        this.look_at_requests();
         let before = buffer.filled().len();
         if Pin::new(&mut this.stream).poll_read(cx, buffer)?.is_pending() {
             return if this.is_late(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending };
         }
         if buffer.filled().len() > before
             && let Awaits::Request(_) = this.awaits
+            && this.requests.is_quiet()
         {
             this.awaits = Awaits::RestOfHead(Instant::now());
         }
@@ -140,8 +119,15 @@ impl AsyncWrite for Patient {
         self.stream.is_write_vectored()
     }
 
+    /// hyper flushes when nothing is left to write.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        if self.requests.written() {
+            self.awaits = Awaits::Request(Instant::now());
+            // hyper may read no more until it is woken, so the timer must be armed here; nothing is late yet.
+            let _late = self.is_late(cx);
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -44,7 +44,8 @@ async fn a_missing_and_a_wrong_passphrase_are_told_the_same() {
 
     for mut answer in answers {
         answer.body.as_object_mut().unwrap().remove("request_id");
-        let expected = json!({ "code": "unauthorized", "message": "the passphrase is missing or wrong" });
+        let hint = "send one of the receiver's passphrases, once, in the header that it asks for";
+        let expected = json!({ "code": "unauthorized", "message": "the passphrase is missing or wrong", "hint": hint });
         assert_eq!((answer.status, answer.body), (401, expected));
     }
     assert_eq!(meeting.notes(), [""; 0]);
@@ -127,7 +128,7 @@ async fn other_paths_and_methods_are_refused() {
     };
 
     for path in ["/", "/hasura/", "/hasura/a/b", "/Hasura"] {
-        assert_eq!(ask(Method::POST, path).await.code(), (404, "not_found"), "{path}");
+        assert_eq!(ask(Method::POST, path).await.code(), (404, "unknown_source"), "{path}");
     }
     for method in [Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS] {
         let answer = ask(method, "/hasura/moves").await;

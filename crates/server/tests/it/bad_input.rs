@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
-use crate::support::{hasura, notes, payload, post, send};
+use crate::support::{ID, hasura, notes, payload, post, send};
 
 /// The payload with the value at `pointer` replaced; null removes it.
 fn with(pointer: &str, value: Value) -> Bytes {
@@ -50,6 +50,7 @@ fn table() -> Vec<Bad> {
         bad("half a body", text(|text| text[..60].to_owned()), 400, "invalid_json", None, "the end"),
         bad("no UTF-8", &b"{\"id\":\"\xff\"}"[..], 400, "invalid_json", None, "not UTF-8 at byte 7"),
         bad("an array", "[]", 400, "not_an_object", None, "array"),
+        bad("half an array", "[1,}", 400, "invalid_json", None, "column 4, near `}`"),
         bad("a text", "\"hi\"", 400, "not_an_object", None, "string"),
         bad("null", "null", 400, "not_an_object", None, "null"),
         bad("no op", with("/event/op", Value::Null), 422, "missing_field", "/event/op", "/event/op"),
@@ -65,7 +66,14 @@ fn table() -> Vec<Bad> {
         bad("a key twice", text(|text| text.replacen('{', "{\"id\":\"x\",", 1)), 422, "unacceptable_json", "", "twice"),
         bad("half a surrogate", text(|text| text.replace("done", "\\ud800")), 422, "unacceptable_json", row, "surrogate"),
         bad("a NUL", text(|text| text.replace("done", "a\\u0000b")), 422, "unacceptable_json", row, "u0000"),
-        bad("another object", "{\"hello\":1}", 422, "unknown_form", None, "hello"),
+        bad("an id that is a number", with("/id", json!(42)), 422, "bad_id", "/id", "UUID"),
+        bad("no event", with("/event", Value::Null), 422, "missing_field", "/event", "`op` and `data`"),
+        bad("nothing", "{}", 422, "missing_field", "/event", "`op` and `data`"),
+        bad("nothing but an id", format!("{{\"id\":\"{ID}\"}}"), 422, "missing_field", "/event", "`op` and `data`"),
+        bad("another object", "{\"hello\":1}", 422, "missing_field", "/event", "`op` and `data`"),
+        bad("no schedule", "{\"name\":\"n\",\"payload\":1}", 422, "missing_field", "/scheduled_time", "a string"),
+        bad("something wrapped", "{\"payload\":{\"hello\":1}}", 422, "unknown_form", None, "`payload` is no payload"),
+        bad("a change of MongoDB", "{\"operationType\":\"insert\"}", 422, "unknown_form", None, "only what Hasura posts"),
     ]
 }
 
@@ -87,6 +95,7 @@ async fn a_body_that_is_no_change_is_refused_with_its_reason_and_its_place() {
         assert_eq!(answer.code(), (status, code), "{what}: {answer:?}");
         assert_eq!(answer.body.get("pointer").and_then(Value::as_str), pointer, "{what}: {answer:?}");
         assert!(answer.body["message"].as_str().unwrap().contains(says), "{what}: {answer:?}");
+        assert!(answer.body["hint"].is_string(), "{what}: {answer:?}");
         assert_eq!(answer.body["request_id"], answer.header("x-request-id"), "{what}");
         assert_eq!(answer.header("content-type"), "application/json", "{what}");
     }

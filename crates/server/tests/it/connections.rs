@@ -100,17 +100,43 @@ async fn a_head_beyond_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_cap_wait_until_one_closes() {
-    let server = Running::start(notes, Config::default(), Settings { connections: 2, ..Settings::default() }).await;
+async fn connections_beyond_the_cap_wait_while_all_the_others_are_being_answered() {
+    let server = Running::start(meets, patient(), Settings { connections: 2, ..Settings::default() }).await;
     let (mut first, mut second) = (server.connect().await, server.connect().await);
-    assert_eq!((first.ask(HEALTH).await.status, second.ask(HEALTH).await.status), (200, 200));
+    first.write(&head_and_body(&payload().to_string())).await;
+    second.write(&head_and_body(&numbered(2).to_string())).await;
+    server.meeting.until_arrived(2).await;
     let mut third = server.connect().await;
     third.write(HEALTH).await;
 
-    assert!(timeout(SOON, third.answer()).await.is_err(), "there are two places");
-    drop(first);
+    assert!(timeout(SOON * 4, third.answer()).await.is_err(), "there are two places");
+    server.meeting.release(2);
 
-    assert_eq!(third.answer().await.status, 200);
+    assert_eq!((first.answer().await.status, second.answer().await.status, third.answer().await.status), (200, 200, 200));
+}
+
+#[tokio::test]
+async fn who_only_holds_a_place_makes_room_for_others_the_longest_quiet_first() {
+    let server = Running::start(meets, patient(), Settings { connections: 4, ..Settings::default() }).await;
+    let mut busy = server.connect().await;
+    busy.write(&head_and_body(&payload().to_string())).await;
+    server.meeting.until_arrived(1).await;
+    let (silent, mut strange, mut half) = (server.connect().await, server.connect().await, server.connect().await);
+    assert_eq!(strange.ask("GET /secrets HTTP/1.1\r\nhost: test\r\n\r\n").await.code(), (404, "unknown_source"));
+    half.write("GET /healthz HTTP/1.1\r\nho").await;
+
+    for _ in 0..3 {
+        // It is quiet, and so the next to go.
+        let mut other = server.connect().await;
+        assert_eq!(other.ask(HEALTH).await.status, 200);
+        std::mem::forget(other);
+    }
+
+    for mut closed in [silent, strange, half] {
+        assert_eq!(closed.until_closed().await, "");
+    }
+    server.meeting.release(1);
+    assert_eq!(busy.answer().await.status, 200);
 }
 
 /// A server with one place, so that whoever is served next knows that the connection before is gone.
@@ -150,13 +176,17 @@ async fn a_client_that_is_gone_before_its_answer_has_handed_over_its_change() {
     assert_eq!((summary.changes, summary.jobs_succeeded, summary.jobs_cut), (1, 1, 0));
 }
 
+/// More than the buffers of any socket hold.
+pub(crate) const LONG: usize = 32 * 1024 * 1024;
+
+/// A job that answers at length.
+pub(crate) fn long(_: &event_detector::Change) -> Vec<event_detector::Job> {
+    let answers = async |_: event_detector::JobContext| Ok::<_, anyhow::Error>("x".repeat(LONG));
+    vec![event_detector::Job::new("long", answers)]
+}
+
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_cut() {
-    const LONG: usize = 32 * 1024 * 1024;
-    let long = |_: &event_detector::Change| {
-        let answers = async |_: event_detector::JobContext| Ok::<_, anyhow::Error>("x".repeat(LONG));
-        vec![event_detector::Job::new("long", answers)]
-    };
     let settings = Settings { connections: 1, idle_timeout: Duration::from_millis(200), ..Settings::default() };
     let server = Running::start(long, patient(), settings).await;
     let mut deaf = server.connect().await;

@@ -6,6 +6,7 @@ use event_detector_runtime::Config;
 use event_detector_server::Settings;
 use serde_json::json;
 
+use crate::connections::{LONG, long};
 use crate::support::{Running, head_and_body, meets, notes, numbered, patient, payload};
 
 #[tokio::test]
@@ -49,6 +50,71 @@ async fn a_change_whose_jobs_the_stop_cuts_is_for_the_sender_to_send_again() {
     assert_eq!((answer.code(), answer.header("retry-after")), ((503, "interrupted"), "10"));
     let summary = server.ended().await;
     assert_eq!((summary.jobs_cut, summary.source_errors), (1, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_change_that_its_own_deadline_cuts_during_a_stop_has_settled() {
+    let config = Config { change_deadline: Some(Duration::from_millis(300)), ..patient() };
+    let server = Running::start(meets, config, Settings::default()).await;
+    let in_flight = tokio::spawn(server.post(&payload()));
+    server.meeting.until_arrived(1).await;
+
+    server.tell_to_stop();
+
+    let answer = in_flight.await.unwrap();
+    assert_eq!((answer.status, &answer.body["events"][0]["jobs"][0]["status"]), (200, &json!("expired")));
+    assert_eq!(server.ended().await.jobs_cut, 1);
+}
+
+#[tokio::test]
+async fn a_run_that_is_dropped_cuts_what_came_over_http() {
+    let server = Running::start(meets, patient(), Settings::default()).await;
+    let mut client = server.connect().await;
+    client.write(&head_and_body(&payload().to_string())).await;
+    server.meeting.until_arrived(1).await;
+
+    server.abort();
+
+    assert_eq!(client.until_closed().await, "");
+    while server.runtime.admitted() > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(server.meeting.notes(), ["13107 begins"]);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_gets_its_answer_while_the_drain_lasts() {
+    let server = Running::start(long, patient(), Settings::default()).await;
+    let mut slow = server.connect().await;
+    slow.write(&head_and_body(&payload().to_string())).await;
+    while server.runtime.admitted() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    while server.runtime.admitted() > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    server.tell_to_stop();
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+
+    assert!(slow.until_closed().await.len() > LONG, "the answer is whole");
+    assert_eq!(server.ended().await.source_errors, []);
+}
+
+#[tokio::test]
+async fn who_reads_no_answer_holds_up_a_stop_no_longer_than_the_drain() {
+    let config = Config { drain: Duration::from_millis(300), ..patient() };
+    let server = Running::start(long, config, Settings::default()).await;
+    let mut deaf = server.connect().await;
+    deaf.write(&head_and_body(&payload().to_string())).await;
+    while server.runtime.admitted() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    server.tell_to_stop();
+
+    assert_eq!(server.ended().await.source_errors, []);
+    assert!(deaf.until_closed().await.len() < LONG);
 }
 
 #[tokio::test]

@@ -177,6 +177,7 @@ pub(crate) fn events(report: &Value) -> Vec<&str> {
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) meeting: Arc<Meeting>,
+    pub(crate) runtime: Runtime,
     stop: Arc<Notify>,
     run: JoinHandle<Summary>,
 }
@@ -190,9 +191,14 @@ impl Running {
         let mut sources = Sources::default();
         sources.add(server);
         let stop = Arc::new(Notify::new());
-        let stopped = Arc::clone(&stop);
-        let run = tokio::spawn(async move { runtime.run(sources, async move { stopped.notified().await }, |_| ()).await });
-        Self { address, meeting, stop, run }
+        let (stopped, runs) = (Arc::clone(&stop), runtime.clone());
+        let run = tokio::spawn(async move { runs.run(sources, async move { stopped.notified().await }, |_| ()).await });
+        Self { address, meeting, runtime, stop, run }
+    }
+
+    /// Drops the future of the run where it stands.
+    pub(crate) fn abort(&self) {
+        self.run.abort();
     }
 
     pub(crate) fn tell_to_stop(&self) {

@@ -38,7 +38,8 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
             b"ns" => inside(found, |inner| {
                 match inner.element.key {
                     b"db" => namespace.0 = text(inner).unwrap_or(Text::Owned(Box::default())),
-                    b"coll" => namespace.1 = text(inner).unwrap_or(Text::Owned(Box::default())),
+                    // Every detector asks for it, and bytes would have to be seen to be text each time.
+                    b"coll" => namespace.1 = Text::Owned(string(inner.element.value).unwrap_or_default().into()),
                     _ => {}
                 }
                 Ok(())
@@ -53,6 +54,7 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
                         b"updatedFields" if is_document(inner) => parts.updated = Some(inner.slot),
                         b"removedFields" => parts.removed = Some(inner.slot),
                         b"truncatedArrays" => parts.truncated = Some(inner.slot),
+                        b"disambiguatedPaths" if is_document(inner) => parts.disambiguated = Some(inner.slot),
                         _ => {}
                     }
                     Ok(())
@@ -71,7 +73,8 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
     if is_empty(&namespace.1) && operation.of_rows() {
         return Err(DecodeError::missing("/ns/coll", "a string"));
     }
-    let mut change = Change::new(Body::Bson(bytes), Shape::MongoDb, operation);
+    let event = bytes.len();
+    let mut change = Change::new(Body::Bson { bytes, event }, Shape::MongoDb, operation);
     change.set_images(mongodb_images(operation, before, after));
     change.replacement = replacement;
     change.id = id;

@@ -62,10 +62,13 @@ pub(super) fn without_event(
         return scheduled(text, &members, rules);
     }
     let Some((span, prefix)) = wrapped(&text, &members) else {
-        // What only an event trigger's payload has is there, so the rest is missing.
-        return Err(match found.table.or(found.delivery) {
-            Some(_) => DecodeError::missing("/event", "an object with `op` and `data`"),
-            None => unknown_form(&text, expected, ""),
+        let is_of_event = found.table.or(found.delivery).is_some();
+        let is_scheduled = ["payload", "name"].iter().any(|name| members.find(&text, name).is_some());
+        return Err(match rules.ids {
+            // It may be of another form altogether.
+            Ids::Texts if !is_of_event => unknown_form(&text, expected, ""),
+            Ids::Uuids if !is_of_event && is_scheduled => DecodeError::missing("/scheduled_time", "a string"),
+            _ => DecodeError::missing("/event", "an object with `op` and `data`"),
         });
     };
     let inner = span.of(&text).to_owned();
@@ -228,21 +231,27 @@ fn document(text: &str, payload: Field) -> Result<Image, DecodeError> {
 
 #[inline]
 fn id(text: &str, id: Option<Span>, rules: Rules<'_>) -> Result<Text, DecodeError> {
-    let missing = || DecodeError::missing("/id", "a string");
-    let id = place(text, id).ok_or_else(missing)?;
-    let written = match &id {
-        Text::At(span) => span.of(text),
-        Text::Owned(text) => text,
-    };
-    let (usable, expected) = match rules.ids {
-        Ids::Texts => (is_id(written), "1 to 256 bytes without control characters"),
-        Ids::Uuids => {
-            let expected =
-                "a UUID, as `00000000-0000-0000-0000-000000000000` is written: at most 256 bytes, no control characters";
-            (is_uuid(written), expected)
-        }
-    };
-    if usable && written.len() <= ID_BYTES { Ok(id) } else { Err(DecodeError::BadId { pointer: "/id".into(), expected }) }
+    let written = id.filter(|id| id.of(text) != "null").ok_or_else(|| DecodeError::missing("/id", "a string"))?;
+    let id = place(text, Some(written)).filter(|id| {
+        let id = match id {
+            Text::At(span) => span.of(text),
+            Text::Owned(text) => text,
+        };
+        id.len() <= ID_BYTES
+            && match rules.ids {
+                Ids::Texts => is_id(id),
+                Ids::Uuids => is_uuid(id),
+            }
+    });
+    id.ok_or_else(|| {
+        let expected = match rules.ids {
+            Ids::Texts => "a text of 1 to 256 bytes without control characters",
+            Ids::Uuids => {
+                "a UUID, as `00000000-0000-0000-0000-000000000000` is written: at most 256 bytes, no control characters"
+            }
+        };
+        DecodeError::BadId { pointer: "/id".into(), expected }
+    })
 }
 
 /// Whether a text is a UUID in the one form that databases write: with hyphens, in either case.

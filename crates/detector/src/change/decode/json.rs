@@ -198,9 +198,9 @@ impl Found {
 
 fn not_an_object(text: &str) -> DecodeError {
     let value = text.trim_start_matches(SPACE);
-    if serde_json::from_str::<serde::de::IgnoredAny>(value).is_err() {
-        let at = text.len() - value.len();
-        return DecodeError::of_json(text, JsonFault { at, kind: JsonFaultKind::Expected("an object"), inside: Vec::new() });
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        let kind = JsonFaultKind::Expected("JSON, and in it one object");
+        return DecodeError::of_json(text, JsonFault { at: place_of(&error, text), kind, inside: Vec::new() });
     }
     let found = match value.as_bytes()[0] {
         b'[' => "an array",
@@ -210,6 +210,15 @@ fn not_an_object(text: &str) -> DecodeError {
         _ => "a number",
     };
     DecodeError::NotAnObject { found }
+}
+
+/// Where in `text` an error is, which names the byte that it stumbled over.
+fn place_of(error: &serde_json::Error, text: &str) -> usize {
+    if error.is_eof() {
+        return text.len();
+    }
+    let before = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
+    (before + error.column()).saturating_sub(1)
 }
 
 /// The object is none of the forms that are `expected`.
@@ -261,7 +270,11 @@ fn recorded(text: String, found: &mut Found) -> Result<Change, DecodeError> {
     let collection = collection(&text, found.collection, operation, "/collection")?;
     let database = place(&text, found.database).unwrap_or(Text::Owned(Box::default()));
     let source = string(&text, found.source).map(Arc::from);
-    let looked_up = string(&text, found.after_image).as_deref() == Some("lookup");
+    let after_image = match string(&text, found.after_image).as_deref() {
+        Some("lookup") => AfterImage::Lookup,
+        Some("computed") => AfterImage::Computed,
+        _ => AfterImage::Exact,
+    };
     let id = match found.id {
         Some(_) => place(&text, found.id).ok_or_else(|| DecodeError::missing("/id", "a string"))?,
         None => Change::content_id(text.as_bytes()),
@@ -297,7 +310,7 @@ fn recorded(text: String, found: &mut Found) -> Result<Change, DecodeError> {
     change.session = found.session.map(Slot::json);
     change.cause = found.correlation.map(Slot::json);
     change.context = context;
-    Ok(if looked_up { change.with_after_image(AfterImage::Lookup) } else { change })
+    Ok(if after_image == AfterImage::Exact { change } else { change.with_after_image(after_image) })
 }
 
 /// The row at `span`: none when missing or null. What was noted of rows of another form is left out.
@@ -334,7 +347,7 @@ pub(super) fn collection(text: &str, at: Option<Span>, operation: Operation, poi
 fn description(text: &str, found: &Found) -> Option<Description> {
     let updated = found.updated_fields.filter(|updated| updated.of(text).starts_with('{'));
     let parts = [updated, found.removed_fields, found.truncated_arrays].map(|part| part.map(Slot::json));
-    Description { updated: parts[0], removed: parts[1], truncated: parts[2] }.said()
+    Description { updated: parts[0], removed: parts[1], truncated: parts[2], disambiguated: None }.said()
 }
 
 /// The string at `span`, escapes resolved.

@@ -38,13 +38,16 @@ fn every_json_that_is_no_change_is_refused_with_its_code_and_place() {
     let deep = format!(r#"{{"event":{{"data":{}{}}}}}"#, "[".repeat(130), "]".repeat(130));
     let long_id = payload("/id", &format!("\"{}\"", "x".repeat(257)));
     let op_expected = "expected one of INSERT, UPDATE, DELETE, MANUAL";
-    let table: [(&str, &str, &str); 54] = [
+    let table: [(&str, &str, &str); 59] = [
         ("", "empty_body", "the body is empty; expected a change as JSON: a Hasura event trigger payload"),
         (" \r\n\t", "empty_body", "the body is empty"),
-        ("hello", "invalid_json", "not JSON at line 1, column 1, near `hello`: expected an object"),
-        ("\n  <html>", "invalid_json", "not JSON at line 2, column 3, near `<html>`: expected an object"),
-        ("\u{feff}{}", "invalid_json", "not JSON at line 1, column 1, near `\\u{feff}{}`: expected an object"),
-        ("[1, 2", "invalid_json", "not JSON at line 1, column 1, near `[1, 2`: expected an object"),
+        ("hello", "invalid_json", "not JSON at line 1, column 1, near `hello`: expected JSON, and in it one object"),
+        ("\n  <html>", "invalid_json", "not JSON at line 2, column 3, near `<html>`: expected JSON, and in it one object"),
+        ("\u{feff}{}", "invalid_json", "not JSON at line 1, column 1, near `\\u{feff}{}`: expected JSON, and in it"),
+        ("[1, 2", "invalid_json", "not JSON at line 1, column 6, near `the end`: expected JSON, and in it one object"),
+        ("[1,}", "invalid_json", "not JSON at line 1, column 4, near `}`: expected JSON, and in it one object"),
+        ("[\n \"é\",\n  tru]", "invalid_json", "not JSON at line 3, column 6, near `]`: expected JSON, and in it one object"),
+        ("17 {", "invalid_json", "not JSON at line 1, column 4, near `{`: expected JSON, and in it one object"),
         ("[1, 2]", "not_an_object", "expected a JSON object, found an array"),
         ("\"text\"", "not_an_object", "expected a JSON object, found a string"),
         ("17", "not_an_object", "expected a JSON object, found a number"),
@@ -90,7 +93,9 @@ fn every_json_that_is_no_change_is_refused_with_its_code_and_place() {
         ),
         (&payload("/table", ""), "missing_field", "`/table/name` is missing or is not a string"),
         (&payload("/id", ""), "missing_field", "`/id` is missing or is not a string"),
-        (&payload("/id", "\"\""), "bad_id", "`/id` is not usable as an id: expected 1 to 256 bytes without control characters"),
+        (&payload("/id", "\"\""), "bad_id", "`/id` is not usable as an id: expected a text of 1 to 256 bytes"),
+        (&payload("/id", "42"), "bad_id", "`/id` is not usable as an id: expected a text of 1 to 256 bytes without control"),
+        (&payload("/id", "null"), "missing_field", "`/id` is missing or is not a string"),
         (&payload("/id", "\"a\\u0007\""), "bad_id", "`/id` is not usable as an id"),
         (&long_id, "bad_id", "`/id` is not usable as an id"),
         (r#"{"operationType":"insert"}"#, "missing_field", "`/_id/_data` is missing or is not a resume token"),
@@ -212,10 +217,19 @@ fn every_error_has_a_code_of_its_own() {
 fn of_what_is_posted_every_fault_is_told_with_its_code_and_pointer() {
     let nul = |key: &str, text: &str| with_row(&format!(r#"{{"id":7,{key}:{text}}}"#));
     let nested = format!("{}{}", "[".repeat(125), "]".repeat(125));
-    let table: [(&str, &str, Option<&str>, &str); 25] = [
+    let table: [(&str, &str, Option<&str>, &str); 30] = [
         ("", "empty_body", None, "expected a change as JSON: a Hasura event trigger payload"),
         ("[1]", "not_an_object", None, "expected a JSON object, found an array"),
-        ("{}", "unknown_form", None, "an event trigger's payload has `event`, a scheduled trigger's has `scheduled_time`; found"),
+        ("[1,}", "invalid_json", None, "not JSON at line 1, column 4, near `}`"),
+        ("{}", "missing_field", Some("/event"), "`/event` is missing or is not an object with `op` and `data`"),
+        (r#"{"id":"1","hello":1}"#, "missing_field", Some("/event"), "`/event` is missing"),
+        (
+            r#"{"id":"1","payload":[]}"#,
+            "missing_field",
+            Some("/scheduled_time"),
+            "`/scheduled_time` is missing or is not a string",
+        ),
+        (r#"{"id":"1","name":"nightly"}"#, "missing_field", Some("/scheduled_time"), "`/scheduled_time` is missing"),
         (&recorded(""), "unknown_form", None, "found the keys `operation`, `collection`; only what Hasura posts is read here"),
         (
             r#"{"operationType":"insert"}"#,
@@ -230,6 +244,7 @@ fn of_what_is_posted_every_fault_is_told_with_its_code_and_pointer() {
         (&posted("/id", ""), "missing_field", Some("/id"), "`/id` is missing"),
         (&posted("/event/op", r#""TRUNCATE""#), "unknown_op", Some("/event/op"), "one of INSERT, UPDATE, DELETE, MANUAL"),
         (&posted("/event/data/new", "null"), "inconsistent_event", Some("/event/data/new"), "an INSERT has the new row"),
+        (&payload("/id", "42"), "bad_id", Some("/id"), "expected a UUID"),
         (&payload("/id", r#""1""#), "bad_id", Some("/id"), "expected a UUID"),
         (&payload("/id", &format!("\"{}\"", "x".repeat(257))), "bad_id", Some("/id"), "at most 256 bytes, no control characters"),
         (&payload("/id", r#""7a1f5c0e93d24b688e47c05b2d916af3""#), "bad_id", Some("/id"), "expected a UUID"),
@@ -259,7 +274,8 @@ fn of_what_is_posted_every_fault_is_told_with_its_code_and_pointer() {
             Some("DEEP") => assert!(error.pointer().unwrap().starts_with("/event/data/new/a/0/0/0")),
             pointer => assert_eq!(error.pointer(), pointer, "{text}"),
         }
-        assert_eq!(error.line().zip(error.column()), (code == "invalid_json").then_some((2, 7)), "{text}");
+        let place = if text == "[1,}" { (1, 4) } else { (2, 7) };
+        assert_eq!(error.line().zip(error.column()), (code == "invalid_json").then_some(place), "{text}");
         assert_eq!(error.hint().is_some(), message.contains("only what Hasura posts"), "{text}");
     }
 }

@@ -129,7 +129,7 @@ fn what_is_wrapped_is_taken_out_and_its_faults_are_told_where_they_stand() {
         (json!({ "payload": no_name }), Some("missing_field /payload/name")),
         // Once is enough.
         (json!({ "payload": { "payload": event() } }), Some("unknown_form ")),
-        (json!({ "payload": [event()] }), Some("unknown_form ")),
+        (json!({ "payload": [event()] }), Some("missing_field /scheduled_time")),
         (json!({ "payload": { "order": 5 }, "type": "order" }), Some("unknown_form ")),
     ];
 

@@ -12,15 +12,15 @@ use crate::value::Literal::{Int, Text};
 
 /// What was done, the document before and after, the description, and each read with its answer with both images, with
 /// neither, and with the one from before alone.
-struct Row {
-    what: &'static str,
-    before: Document,
-    after: Document,
-    description: Document,
-    reads: Vec<(Ask, &'static str, &'static str, &'static str)>,
+pub(super) struct Row {
+    pub(super) what: &'static str,
+    pub(super) before: Document,
+    pub(super) after: Document,
+    pub(super) description: Document,
+    pub(super) reads: Vec<(Ask, &'static str, &'static str, &'static str)>,
 }
 
-fn rows() -> Vec<Row> {
+pub(super) fn rows() -> Vec<Row> {
     vec![
         Row {
             what: "$set a.b",
