@@ -5,9 +5,12 @@ mod deploy;
 mod detect;
 mod listen;
 mod load;
+mod new;
 mod run;
 mod settings;
 mod stop;
+#[cfg(unix)]
+mod watch;
 
 use std::ffi::OsStr;
 #[cfg(unix)]

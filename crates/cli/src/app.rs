@@ -80,9 +80,17 @@ impl App {
     }
 
     fn execute(self, cli: Cli) -> Result<Exit, Failure> {
-        let Some(command) = cli.command else { return commands::welcome(self.demo.is_some()) };
+        let command = match cli.command {
+            None => return commands::welcome(self.demo.is_some()),
+            // These need no event and no settings: what they write comes first.
+            Some(Command::New { what }) => return commands::new(&what, &cli.options),
+            Some(Command::Completions { shell }) => return commands::completions(shell),
+            Some(command) => command,
+        };
         let mut settings = Settings::load(&cli.options, &command.limits())?;
         settings.listen = command.listen().or(settings.listen).filter(|address| !address.is_empty());
+        let watched = command.watched();
+        settings.mongodb = settings.mongodb.under(&watched);
         logging::start(settings.log.as_deref(), !cli.options.json && !cli.options.quiet)?;
         let registry = Registry::from_linked().map_err(|error| Failure::new(Exit::Config, error))?;
         let registry = globs::select(registry, &settings.only, &settings.except)?;
@@ -96,10 +104,14 @@ impl App {
                 Command::List => commands::list(&program),
                 Command::Detect { file, verbose, strict } => commands::detect(&program, &file, verbose, strict).await,
                 Command::Demo { .. } => commands::demo(program, self.demo).await,
-                Command::Run { file, strict, .. } => commands::run(program, self.sources, file.as_deref(), strict).await,
+                Command::Run { file, strict, .. } => {
+                    commands::run(program, self.sources, file.as_deref(), strict, watched.enable_images).await
+                }
+                Command::Check { .. } => commands::check(program, watched.enable_images).await,
                 Command::Emit { collection, data, database, session, correlation_id, .. } => {
                     commands::emit(program, Emitted { collection, data, database, session, correlation_id }).await
                 }
+                Command::New { .. } | Command::Completions { .. } => unreachable!("they were answered without events"),
             }
         });
         // A job that blocks its thread must not keep the program from ending.

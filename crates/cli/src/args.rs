@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use serde::Deserialize;
 
 /// Turns database changes into named business events, and runs their jobs.
 #[derive(Debug, Parser)]
@@ -48,11 +50,18 @@ A config file with everything it may hold:
   idle_timeout = \"75s\"
   connections = 1024
 
+  [mongodb]  # whose changes are taken
+  uri = \"${MONGODB_URI}\"
+  databases = [\"app\"]
+  collections = [\"moves\", \"orders\"]  # all, where this is left out
+  images = \"computed\"
+
   [context]  # what jobs and events find with `context(\"webhook_url\")`
   webhook_url = \"https://example.com/hook\"
 
 Exit codes: 0 all went well, or it was told to stop; 1 a job or an event's own code failed; 2 wrong command line;
-65 malformed input; 66 no input; 69 a source cannot go on; 77 not permitted; 78 wrong configuration or set of events.";
+65 malformed input; 66 no input; 69 a source cannot go on; 73 a file cannot be created; 77 not permitted;
+78 wrong configuration or set of events.";
 
 /// What a line of recorded changes may be.
 const RECORDED: &str = "\
@@ -67,6 +76,78 @@ config file, and get the report as answer. GET /healthz, /readyz and /version ar
 operate it. Where other machines can reach the address, a passphrase is needed: in the environment
 variable DETECTOR_PASSPHRASES (several: `a,b`), or in the config file. Hasura sends it in the header
 x-passphrase, unless the config file names another. TLS is the work of a proxy in front.";
+
+/// What there is to say of watching a database.
+const WATCHING: &str = "\
+With --mongodb, every change of the databases is taken from one change stream, from now on, whatever
+happens to the servers meanwhile. `check` says beforehand whether all is there that this needs. What
+was before a change is known where the collection stores it: --enable-images turns that on, for the
+changes to come. Without, an event that asks for it is undecided, and says so.";
+
+/// What there is to say of checking a database.
+const CHECKING: &str = "\
+Looks at the server, its version, the user's rights, and each collection, and says what is missing and
+how to get it. A user needs the actions `changeStream` and `find` on the database, which the role `read`
+has; for --enable-images also `dbAdmin`.
+
+Examples:
+  detector check --mongodb mongodb://127.0.0.1:27017/?replicaSet=rs0 --database app
+  detector check --mongodb ... --database app --collection moves --enable-images
+
+Exit codes: 0 it can be watched; 2 the connection string is none; 69 no server answers; 77 access is
+denied; 78 no replica set, too old, or a collection that has no changes.";
+
+/// What there is to say of writing code.
+const NEW: &str = "\
+Examples:
+  cargo run -- new app ../shop              a workspace with an event, a job, tests and a demo
+  cargo run -- new event parcel.delivered   `pub mod delivered` in events/src/parcel.rs
+  cargo run -- new job send_receipt         `pub async fn send_receipt` in jobs/src/send_receipt.rs
+
+What is written compiles at once and has tests that pass. Nothing is ever overwritten, and where
+one of the files cannot be written, none is. --json prints {\"created\": [...], \"changed\": [...]}.";
+
+/// What there is to say of an event's name.
+const NEW_EVENT: &str = "\
+A name is lower-case segments of a-z, 0-9, _ and -, joined by dots: subject, object, what happened.
+The last one names the module, the others its file. A file that is there gets one more module.
+
+Examples:
+  cargo run -- new event parcel.delivered       `pub mod delivered` in events/src/parcel.rs
+  cargo run -- new event parcel.returned        `pub mod returned` beside it
+  cargo run -- new event parcel.pickup.failed   `pub mod failed` in events/src/parcel_pickup.rs
+
+The first one watches the collection `parcels` for the status `delivered`, until you write the rule
+that you mean, and its tests. `events/src/lib.rs` is found in the current folder or above it.";
+
+/// What there is to say of a job's name.
+const NEW_JOB: &str = "\
+Examples:
+  cargo run -- new job send_receipt   `pub async fn send_receipt` in jobs/src/send_receipt.rs
+
+An event starts it once its `jobs` says so: `vec![jobs::send_receipt()]`.";
+
+/// What there is to say of a workspace.
+const NEW_APP: &str = "\
+The folder is empty or not there yet; its name is the program's. Without --path and --git, the
+workspace takes event-detector from the checkout that this program was built from, and starts with
+the versions that this is tried with (Cargo.lock).
+
+Examples:
+  cargo run -- new app ../shop
+  cargo run -- new app ../shop --path ../event-detector
+  cargo run -- new app ../shop --git https://example.com/event-detector.git
+
+Then: cd ../shop && cargo run -- demo";
+
+/// What there is to say of completions.
+const COMPLETIONS: &str = "\
+Examples, for a program `detector` on the PATH:
+  detector completions bash > ~/.local/share/bash-completion/completions/detector
+  detector completions zsh > ~/.zfunc/_detector        # a folder of $fpath
+  detector completions fish > ~/.config/fish/completions/detector.fish
+  detector completions powershell >> $PROFILE
+  detector completions elvish >> ~/.config/elvish/rc.elv";
 
 /// What every command understands.
 #[derive(Debug, Default, Args)]
@@ -116,6 +197,45 @@ pub(crate) struct Limits {
     pub(crate) drain: Option<Duration>,
 }
 
+/// Which MongoDB is watched, and what of it.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "MongoDB")]
+pub(crate) struct Watched {
+    /// Take the changes of this deployment: a replica set or a sharded cluster
+    #[arg(long, value_name = "URI", env = "DETECTOR_MONGODB", hide_env_values = true)]
+    pub(crate) mongodb: Option<String>,
+    /// Watch this database (several: repeat it, or `a,b`) [default: the one in the URI]
+    #[arg(long, value_name = "NAME", env = "DETECTOR_DATABASE", hide_env_values = true, value_delimiter = ',')]
+    pub(crate) database: Vec<String>,
+    /// Watch this collection alone (several: repeat it, or `a,b`) [default: all of the database]
+    #[arg(long, value_name = "NAME", env = "DETECTOR_COLLECTION", hide_env_values = true, value_delimiter = ',')]
+    pub(crate) collection: Vec<String>,
+    /// Which documents changes carry [default: computed]
+    #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = false)]
+    pub(crate) images: Option<Shown>,
+    /// Look the document after an update up, which may then be newer than the change: for collections that store no images
+    #[arg(long, conflicts_with = "images")]
+    pub(crate) lookup: bool,
+    /// Turn on that the collections store the documents before their changes
+    #[arg(long)]
+    pub(crate) enable_images: bool,
+}
+
+/// Which documents changes carry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Shown {
+    /// Before as it was stored, after computed from the change: exact, and the cheapest
+    #[default]
+    Computed,
+    /// Both as the server stored them: for field names with dots
+    Stored,
+    /// Before as it was stored, after looked up later
+    Lookup,
+    /// None: an update says what it wrote
+    None,
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -124,9 +244,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         limits: Limits,
     },
-    /// Handle changes as they come: over HTTP with --listen, recorded ones with --file, and those of the program's own sources
-    #[command(after_help = format!("{LISTENING}\n\nWith --file, a line is {RECORDED}"))]
+    /// Handle changes as they come: of a MongoDB with --mongodb, over HTTP with --listen, recorded ones with --file, and those of
+    /// the program's own sources
+    #[command(after_help = format!("{WATCHING}\n\n{LISTENING}\n\nWith --file, a line is {RECORDED}"))]
     Run {
+        #[command(flatten)]
+        watched: Watched,
         /// Take what Hasura's event triggers post to http://HOST:PORT/hasura
         #[arg(long, value_name = "HOST:PORT", env = "DETECTOR_LISTEN", hide_env_values = true)]
         listen: Option<String>,
@@ -138,6 +261,12 @@ pub(crate) enum Command {
         strict: bool,
         #[command(flatten)]
         limits: Limits,
+    },
+    /// Say whether a MongoDB can be watched, and what is missing
+    #[command(after_help = CHECKING)]
+    Check {
+        #[command(flatten)]
+        watched: Watched,
     },
     /// Show which events recorded changes would be; no job runs
     #[command(after_help = format!("A line is {RECORDED}"))]
@@ -172,6 +301,47 @@ pub(crate) enum Command {
         #[command(flatten)]
         limits: Limits,
     },
+    /// Write an event, a job or a workspace of your own, with tests that pass
+    #[command(after_help = NEW, disable_help_subcommand = true, arg_required_else_help = false)]
+    New {
+        #[command(subcommand)]
+        what: New,
+    },
+    /// Print the script with which a shell completes commands and flags
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// What can be written.
+#[derive(Debug, Subcommand)]
+pub(crate) enum New {
+    /// Write an event with its tests into `events/`
+    #[command(after_help = NEW_EVENT)]
+    Event {
+        /// The event's name, such as parcel.delivered
+        name: String,
+    },
+    /// Write a job with its test into `jobs/`
+    #[command(after_help = NEW_JOB)]
+    Job {
+        /// The job's name, such as send_receipt
+        name: String,
+    },
+    /// Write a workspace of your own: an event, a job, tests, and the program around them
+    #[command(after_help = NEW_APP)]
+    App {
+        /// The folder, empty or not there yet
+        dir: PathBuf,
+        /// Take event-detector from this checkout of it
+        #[arg(long, value_name = "CHECKOUT")]
+        path: Option<PathBuf>,
+        /// Take event-detector from this repository
+        #[arg(long, value_name = "URL", conflicts_with = "path")]
+        git: Option<String>,
+    },
 }
 
 impl Command {
@@ -183,11 +353,21 @@ impl Command {
         }
     }
 
+    /// What it was given to watch; nothing where it watches nothing.
+    pub(crate) fn watched(&self) -> Watched {
+        match self {
+            Self::Run { watched, .. } | Self::Check { watched } => watched.clone(),
+            _ => Watched::default(),
+        }
+    }
+
     /// The limits it was given; none where it runs no job.
     pub(crate) fn limits(&self) -> Limits {
         match self {
             Self::Demo { limits } | Self::Run { limits, .. } | Self::Emit { limits, .. } => limits.clone(),
-            Self::Detect { .. } | Self::List => Limits::default(),
+            Self::Check { .. } | Self::Detect { .. } | Self::List | Self::New { .. } | Self::Completions { .. } => {
+                Limits::default()
+            }
         }
     }
 }

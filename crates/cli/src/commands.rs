@@ -1,15 +1,21 @@
 //! What does each command do?
 
+mod check;
+mod completions;
 mod demo;
 mod detect;
 mod emit;
 mod list;
+mod new;
 mod run;
 
+pub(crate) use check::check;
+pub(crate) use completions::completions;
 pub(crate) use demo::demo;
 pub(crate) use detect::detect;
 pub(crate) use emit::{Emitted, emit};
 pub(crate) use list::list;
+pub(crate) use new::new;
 pub(crate) use run::run;
 
 use crate::args::ABOUT;
@@ -28,6 +34,8 @@ pub(crate) fn welcome(has_demo: bool) -> Result<Exit, Failure> {
          \x20 {program}detect FILE        see which events recorded changes would be; no job runs\n\
          \x20 {program}run --file FILE    handle recorded changes, one JSON object a line\n\
          \x20 {program}run --listen 127.0.0.1:8080  take what Hasura's event triggers post\n\
+         \x20 {program}run --mongodb URI --database NAME  watch a database\n\
+         \x20 {program}new app DIR        make a workspace of your own, with an event, a job and their tests\n\
          \x20 {program}--help             see everything else\n",
         if has_demo { demo.as_str() } else { "" },
     ));
@@ -39,9 +47,13 @@ fn program() -> String {
     if std::env::var_os("CARGO").is_some() {
         return "cargo run -- ".to_owned();
     }
+    file_name() + " "
+}
+
+/// The name of the file that runs.
+fn file_name() -> String {
     let path = std::env::args_os().next().unwrap_or_default();
-    let name = std::path::Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    format!("{name} ")
+    std::path::Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// `1 change`, `1,000 changes`.

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use event_detector::{Change, Unknown};
+use event_detector::{Change, Unknown, Verdict};
 use event_detector_runtime::{EventReport, JobReport, Plugin, PluginResult, Rejected, Report};
 use owo_colors::{OwoColorize, Style};
 use unicode_width::UnicodeWidthStr;
@@ -25,6 +25,8 @@ const MAX_ERROR: usize = 500;
 /// Prints a report of each change that came to something; in JSON, of each change.
 pub(crate) struct Console {
     form: Form,
+    /// Whether each event is told of when it is detected, before its jobs have settled.
+    announces: bool,
     cures: Cures,
     /// What the jobs would have taken one after another.
     worked: Arc<Mutex<Duration>>,
@@ -80,7 +82,12 @@ impl Cures {
 
 impl Console {
     pub(crate) fn new(form: Form) -> Self {
-        Self { form, cures: Cures::default(), worked: Arc::default() }
+        Self { form, announces: false, cures: Cures::default(), worked: Arc::default() }
+    }
+
+    /// Tells of each event when it is detected, too: for changes that somebody makes just now.
+    pub(crate) fn announcing(self) -> Self {
+        Self { announces: true, ..self }
     }
 
     /// What all jobs would have taken one after another; it grows with the reports.
@@ -103,6 +110,13 @@ impl Plugin for Console {
         "console"
     }
 
+    async fn detection(&self, change: &Change, event: &str, verdict: &Verdict) -> PluginResult {
+        if let (true, Form::Full(look), Verdict::Detected) = (self.announces, self.form, verdict) {
+            out(&announcement(change, event, look));
+        }
+        Ok(())
+    }
+
     async fn report(&self, report: &Report) -> PluginResult {
         let text = self.render(report);
         if !text.is_empty() {
@@ -117,6 +131,12 @@ impl Plugin for Console {
         terminal::stop_spinner();
         Ok(())
     }
+}
+
+/// That an event is detected, and when.
+fn announcement(change: &Change, event: &str, look: Look) -> String {
+    let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    format!("{}  {}  {}\n", look.dim(&now), look.strong(&clean(event)), describe(change))
 }
 
 /// Says on standard error what a source read that is not a change.
@@ -261,7 +281,7 @@ fn shortened(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 impl Look {
-    fn sign(self, fancy: &'static str, plain: &'static str) -> &'static str {
+    pub(crate) fn sign(self, fancy: &'static str, plain: &'static str) -> &'static str {
         match self {
             Self::Fancy => fancy,
             Self::Plain => plain,

@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     NoInput = 66,
     /// A source cannot go on.
     Unavailable = 69,
+    /// A file cannot be written, or would have to be overwritten.
+    CannotCreate = 73,
     /// An input may not be read.
     Permission = 77,
     /// The configuration, or the set of events, is wrong.

@@ -1,6 +1,7 @@
 //! What did the config file say, and what holds in the end?
 
 mod http;
+mod mongodb;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -16,12 +17,13 @@ use crate::exit::{Exit, Failure};
 use http::{HasuraTable, Http, HttpTable};
 
 pub(crate) use http::PASSPHRASES;
+pub(crate) use mongodb::{MongoDbTable, Target, failure as mongodb_failure};
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "detector.toml";
 
 /// The keys of the config file whose values are no secrets.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 20] = [
     "only",
     "except",
     "log",
@@ -39,7 +41,13 @@ const KEYS: [&str; 17] = [
     "header_limit",
     "idle_timeout",
     "connections",
+    "databases",
+    "collections",
+    "images",
 ];
+
+/// The tables of the config file, as their lines are written.
+const TABLES: [&str; 4] = ["[http]", "[hasura]", "[hasura.triggers]", "[context]"];
 
 /// What holds after flags, environment, file and defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +60,8 @@ pub(crate) struct Settings {
     /// Where to listen for changes over HTTP, and how.
     pub(crate) listen: Option<String>,
     pub(crate) http: Http,
+    /// Which MongoDB to watch.
+    pub(crate) mongodb: MongoDbTable,
     /// The config file that was read.
     pub(crate) file: Option<PathBuf>,
 }
@@ -74,6 +84,7 @@ struct File {
     listen: Option<String>,
     http: HttpTable,
     hasura: HasuraTable,
+    mongodb: MongoDbTable,
     context: Map<String, Value>,
 }
 
@@ -122,6 +133,8 @@ impl Settings {
             job_timeout: limits.job_timeout.or(file.job_timeout).unwrap_or(defaults.job_timeout),
             job_retries: limits.job_retries.or(file.job_retries).unwrap_or(defaults.job_retries),
             in_flight: in_flight.unwrap_or(usize::MAX),
+            // As many as are handled at a time must have a place.
+            admitted: defaults.admitted.max(in_flight.unwrap_or(usize::MAX)),
             change_deadline: limits.change_deadline.or(file.change_deadline),
             drain: limits.drain.or(file.drain).unwrap_or(defaults.drain),
             ..defaults
@@ -139,6 +152,7 @@ impl Settings {
             config,
             listen: file.listen,
             http: Http { http: file.http, hasura: file.hasura },
+            mongodb: file.mongodb,
             file: None,
         })
     }
@@ -156,23 +170,30 @@ fn globs(over: Option<&[String]>, under: Option<&[String]>) -> Vec<String> {
 
 fn parse(path: &Path, text: &str) -> Result<File, Failure> {
     toml::from_str(text).map_err(|error| {
-        let place = error.span().map(|span| Place::of(text, span.start));
+        let named = unknown_key(error.message()).map(|(key, _)| key);
+        let place = error.span().map(|span| Place::of(text, span.start, named));
         let place_name = place.as_ref().map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
         let shown = place.map(|place| format!("\n{}", place.shown)).unwrap_or_default();
         let failure = Failure::new(Exit::Config, format!("{}{place_name}: {}{shown}", path.display(), message(error.message())));
-        match unknown_key_hint(error.message()) {
-            Some(hint) => failure.with_hint(hint),
+        match unknown_key(error.message()).and_then(|(key, known)| nearest(key, known)) {
+            Some(name) => failure.with_hint(format!("did you mean `{name}`?")),
             None => failure,
         }
     })
 }
 
-/// The words of an error without the text that was written where something else is expected; it may be secret.
+/// The words of an error without the value that was written where another is expected; it may be secret.
+///
+/// serde says ``invalid type: integer `7`, expected a string`` and `invalid value: string "x", expected …`.
 fn message(message: &str) -> String {
-    match (message.find("string \""), message.rfind("\", expected ")) {
-        (Some(start), Some(end)) if start < end => format!("{}string{}", &message[..start], &message[end + 1..]),
-        _ => message.trim_end().to_owned(),
-    }
+    let message = message.trim_end();
+    let shortened = message.strip_prefix("invalid ").and_then(|rest| {
+        let (kind, rest) = rest.split_once(": ")?;
+        let (found, expected) = rest.rsplit_once(", expected ")?;
+        let type_of_it = found.split(['`', '"']).next()?.trim_end();
+        Some(format!("invalid {kind}: {type_of_it}, expected {expected}"))
+    });
+    shortened.unwrap_or_else(|| message.to_owned())
 }
 
 /// Whether `text` is a config file.
@@ -190,36 +211,48 @@ struct Place {
 }
 
 impl Place {
-    fn of(text: &str, offset: usize) -> Self {
+    fn of(text: &str, offset: usize, named: Option<&str>) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let start = before.rfind('\n').map_or(0, |end| end + 1);
         let line = before.matches('\n').count() + 1;
         let column = before[start..].chars().count();
         let content = text[start..].lines().next().unwrap_or_default();
-        let (content, under) = shown(content, column);
+        let (content, under) = shown(content, column, named);
         let margin = line.to_string();
         let shown = format!("  {margin} | {content}\n  {:width$} | {:under$}^", "", "", width = margin.len());
         Self { line, column: column + 1, shown }
     }
 }
 
-/// The line as it may be shown, and the column to point at: whatever stands behind a key that is none of ours may be secret.
-fn shown(line: &str, column: usize) -> (String, usize) {
-    let key = line.split('=').next().unwrap_or_default();
-    let is_ours = KEYS.contains(&key.trim()) || key.trim_start().starts_with('[') || key.trim_start().starts_with('#');
-    if is_ours {
+/// The line as it may be shown, and the column to point at.
+///
+/// Any text may be a part of a secret, also one that looks like a key, a table or a comment. So a line is shown only where it is
+/// one of the tables, or one setting of ours and nothing else; its key alone also where the error itself has `named` it.
+fn shown(line: &str, column: usize, named: Option<&str>) -> (String, usize) {
+    if TABLES.contains(&line.trim()) {
         return (line.to_owned(), column);
     }
-    let hidden = if key.len() == line.len() { "…".to_owned() } else { format!("{key}= …") };
-    let under = if column <= key.trim_end().chars().count() { column } else { hidden.chars().count() - 1 };
-    (hidden, under)
+    let (key, value) = line.split_once('=').unwrap_or((line, ""));
+    let is_ours = KEYS.contains(&key.trim());
+    if is_ours && is_alone(value.trim()) {
+        return (line.to_owned(), column);
+    }
+    if is_ours || named == Some(key.trim()) {
+        let under = if column <= key.trim_end().chars().count() { column } else { key.chars().count() + 2 };
+        return (format!("{key}= …"), under);
+    }
+    ("…".to_owned(), 0)
 }
 
-/// The nearest known key, from serde's words about an unknown one: the first name in backticks is it, the others are known.
-fn unknown_key_hint(message: &str) -> Option<String> {
+/// Whether nothing can stand behind the value of a setting, whether or not its quotes are closed.
+fn is_alone(value: &str) -> bool {
+    !value.contains([' ', '\t', '=', '#', ',']) && value.splitn(3, ['"', '\'']).nth(2).is_none_or(str::is_empty)
+}
+
+/// The key that serde does not know, and those that it does: its words name them in backticks, in this order.
+fn unknown_key(message: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
     let mut names = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
-    let wanted = names.next()?;
-    nearest(wanted, names).map(|name| format!("did you mean `{name}`?"))
+    Some((names.next()?, names))
 }
 
 #[cfg(test)]
@@ -238,7 +271,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_its_place_and_the_nearest_name() {
         insta::assert_snapshot!(error("only = [\"move.*\"]\njob_timeut = \"5s\"\n"), @r"
-        detector.toml:2:1: unknown field `job_timeut`, expected one of `only`, `except`, `log`, `job_timeout`, `job_retries`, `in_flight`, `change_deadline`, `drain`, `listen`, `http`, `hasura`, `context`
+        detector.toml:2:1: unknown field `job_timeut`, expected one of `only`, `except`, `log`, `job_timeout`, `job_retries`, `in_flight`, `change_deadline`, `drain`, `listen`, `http`, `hasura`, `mongodb`, `context`
           2 | job_timeut = …
             | ^
         hint: did you mean `job_timeout`?
@@ -278,8 +311,40 @@ mod tests {
             "[hasura]\npassphrases = [\"S3CR3T",
             "[hasura]\npassphrases = \"S3CR3T\"",
             "[hasura]\npassphrases = [[\"S3CR3T\"]]",
+            // On one line with something else, in an order of their own, in a comment.
+            "[hasura] passphrases = [\"S3CR3T\"]",
+            "[hasura]passphrases = [\"S3CR3T\"]",
+            "listen = \"127.0.0.1:1\" passphrases = [\"S3CR3T\"]",
+            "log = \"warn\" \"S3CR3T\"",
+            "log = \"warn\"\"S3CR3T\"",
+            "log = 'warn'S3CR3T",
+            "drain = 5 S3CR3T",
+            "only = [\"a\"] # S3CR3T\u{7}",
+            "# passphrases = \"S3CR3T\"\u{7}",
+            "hasura = { passphrases = [\"S3CR3T\" }",
+            "hasura.passphrases = [\"S3CR3T\"",
+            // Over several lines.
+            "[hasura]\npassphrases = [\n  \"first\"\n  \"S3CR3T=\",\n]",
+            "[hasura]\npassphrases = [\n  \"S3CR3T==\"\n  \"last\",\n]",
+            "[hasura]\npassphrases = [\n  S3CR3T=\n]",
+            "[hasura]\npassphrases = [\n  [S3CR3T],\n]",
+            "[hasura]\npassphrases = [\n  [\"S3CR3T\"],\n]",
+            "[hasura]\npassphrases = [\n  \"S3CR3T\n]",
+            "[hasura]\nS3CR3T",
+            "[S3CR3T",
+            // Of another type. (The number is as good a secret as any.)
+            "[hasura]\npassphrases = [53237]",
+            "[hasura]\npassphrases = [53237.5]",
+            "[hasura]\npassphrases = 53237",
+            "[hasura]\npassphrases = [{ S3CR3T = 1 }]",
+            "[hasura]\npassphrases = [\"a\", 5323-07-01]",
+            "[hasura]\npassphrases = [\", expected S3CR3T\", 1]",
+            "[hasura]\npassphrases = \"S3CR3T\", expected \"",
+            "[hasura.triggers]\nmoves = \"S3CR3T\"",
+            "[hasura]\npassphrases = [\"a\"]\npassphrases = [\"S3CR3T\"]",
         ] {
-            assert!(!error(text).contains("S3CR3T"), "{}", error(text));
+            let error = error(text);
+            assert!(!error.contains("S3CR3T") && !error.contains("5323"), "{text}\n{error}");
         }
     }
 
@@ -308,6 +373,16 @@ mod tests {
         let settings = Settings::merge(&options, &Limits::default(), super::File::default()).unwrap();
 
         assert_eq!((settings.only, settings.log), (vec!["a".to_owned()], None));
+    }
+
+    #[test]
+    fn as_many_changes_have_a_place_as_are_handled_at_a_time() {
+        let admitted = |in_flight| {
+            let limits = Limits { in_flight, ..Limits::default() };
+            Settings::merge(&Options::default(), &limits, super::File::default()).unwrap().config.admitted
+        };
+
+        assert_eq!([None, Some(1), Some(5_000)].map(admitted), [1_024, 1_024, 5_000]);
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn failure(error: &mut clap::Error, is_set: impl Fn(&str) -> bool) -> Failure {
     }
     match (error.kind(), argument) {
         (ErrorKind::InvalidSubcommand, _) => {
-            hints = vec![commands(&text(error, ContextKind::InvalidSubcommand).unwrap_or_default())]
+            hints = vec![commands(&group(&rendered), &text(error, ContextKind::InvalidSubcommand).unwrap_or_default())]
         }
         (ErrorKind::UnknownArgument, Some(argument)) => {
             if let Some(owners) = owners(&argument) {
@@ -75,24 +75,37 @@ fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// The commands, the one that is most like `wanted` first.
-fn commands(wanted: &str) -> String {
-    let command = Cli::command();
+/// The command whose usage `rendered` shows.
+fn group(rendered: &str) -> Command {
+    let usage = rendered.split("Usage: ").nth(1).and_then(|usage| usage.lines().next()).unwrap_or_default();
+    let descend = |command: Command, word| command.find_subcommand(word).cloned().unwrap_or(command);
+    usage.split_whitespace().skip(1).fold(Cli::command(), descend)
+}
+
+/// The commands of `command`, the one that is most like `wanted` first.
+fn commands(command: &Command, wanted: &str) -> String {
     let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
     let scored = names.iter().map(|name| (strsim::osa_distance(wanted, name), name));
     let near = scored.filter(|(distance, _)| *distance <= TYPOS).min().map(|(_, name)| format!("did you mean `{name}`? "));
-    format!("{}the commands are {}", near.unwrap_or_default(), names.join(", "))
+    let what = if command.get_name() == Cli::command().get_name() { "the commands are" } else { "what can be made is" };
+    format!("{}{what} {}", near.unwrap_or_default(), names.join(", "))
 }
 
 /// The commands that understand `flag`, when some do.
 fn owners(flag: &str) -> Option<String> {
     let flag = flag.split('=').next().unwrap_or(flag);
-    let long = flag.strip_prefix("--")?;
-    let command = Cli::command();
-    let has_it = |command: &&Command| command.get_arguments().any(|argument| argument.get_long() == Some(long));
-    let owners: Vec<String> =
-        command.get_subcommands().filter(has_it).map(|owner| format!("`{} {flag}`", owner.get_name())).collect();
+    let owners = owners_below(&Cli::command(), "", flag.strip_prefix("--")?);
     (!owners.is_empty()).then(|| format!("it stands behind a command that knows it: {}", owners.join(", ")))
+}
+
+/// The commands below `command` that understand the flag `long`, as they are written behind `path`.
+fn owners_below(command: &Command, path: &str, long: &str) -> Vec<String> {
+    let below = command.get_subcommands().flat_map(|command| {
+        let path = format!("{path}{} ", command.get_name());
+        let has_it = command.get_arguments().any(|argument| argument.get_long() == Some(long));
+        has_it.then(|| format!("`{path}--{long}`")).into_iter().chain(owners_below(command, &path, long))
+    });
+    below.collect()
 }
 
 /// The command line with everything that clap adds to it; only then its arguments know how they are written.
@@ -130,9 +143,28 @@ mod tests {
         {
             let said = said(&[wanted]);
 
-            assert!(said.contains(&format!("`{meant}`? the commands are demo, run, detect, list, emit")), "{said}");
+            assert!(
+                said.contains(&format!("`{meant}`? the commands are demo, run, check, detect, list, emit, new, completions;")),
+                "{said}"
+            );
         }
         assert!(!said(&["subscribe"]).contains("did you mean"), "{}", said(&["subscribe"]));
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_answered_with_what_can() {
+        insta::assert_snapshot!(said(&["new", "evnt", "a.b"]), @r"
+        unrecognized subcommand 'evnt'
+        did you mean `event`? what can be made is event, job, app; `--help` shows more
+        ");
+        insta::assert_snapshot!(said(&["new"]), @r"
+        'detector new' requires a subcommand but one was not provided [subcommands: event, job, app]
+        `--help` shows more
+        ");
+        insta::assert_snapshot!(said(&["new", "event", "a.b", "--git=x"]), @r"
+        unexpected argument '--git' found
+        it stands behind a command that knows it: `new app --git`; `--help` shows more
+        ");
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! Where changes come from: recorded files. Other sources are neighbours of these modules.
+//! Where changes come from: MongoDB's change streams, and recorded files. Other sources are neighbours of these modules.
 
+mod mongodb;
 mod recorded;
 
+pub use mongodb::{Finding, Images, Inspection, Level, MongoDb, MongoDbError, Scope, ScopeError, Server};
 pub use recorded::{MAX_LINE, OpenError, Recorded};

@@ -1,23 +1,12 @@
-//! What works against a real MongoDB? `cargo xtask test` provides one.
+//! Does the job that logs events use the database that is registered?
 
-use std::env;
 use std::sync::Arc;
 
-use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{Document, doc};
-use ::mongodb::{Client, Database};
 use event_detector::{Cancellation, Change, JobContext, JobEnvironment, JobRun, JobScope, State};
 use serde_json::json;
 
-/// A database of its own for one test, or nothing where there is no server; then the test says so and ends.
-async fn database() -> Option<Database> {
-    let Some(uri) = env::var("MONGODB_URI").ok().filter(|uri| !uri.is_empty()) else {
-        eprintln!("skipped: no MongoDB: MONGODB_URI is not set; `cargo xtask test` provides one");
-        return None;
-    };
-    let client = Client::with_uri_str(uri).await.expect("MONGODB_URI is a valid address");
-    Some(client.database(&format!("test_{}", ObjectId::new().to_hex())))
-}
+use super::database;
 
 #[tokio::test]
 async fn the_server_of_the_tests_is_a_replica_set_that_takes_writes() {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use event_detector::JobDeclaration;
 use event_detector_runtime::{Runtime, Sources, Summary};
 use event_detector_server::{ServeError, Server};
-use event_detector_sources::Recorded;
+use event_detector_sources::{MongoDb, Recorded};
 use serde_json::json;
 
 use crate::app::Program;
@@ -17,10 +17,20 @@ use crate::settings::PASSPHRASES;
 use crate::signals::Stop;
 use crate::terminal::{clean, say, say_json, start_spinner};
 
-use super::{count, no_change};
+use super::{check, count, no_change};
 
-/// Handles the changes of the file and of the address, if they are named, and of the program's own sources.
-pub(crate) async fn run(mut program: Program, mut sources: Sources, file: Option<&Path>, strict: bool) -> Result<Exit, Failure> {
+/// Handles the changes of the database, of the file and of the address, if they are named, and of the program's own sources.
+pub(crate) async fn run(
+    mut program: Program,
+    mut sources: Sources,
+    file: Option<&Path>,
+    strict: bool,
+    enable_images: bool,
+) -> Result<Exit, Failure> {
+    let is_live = program.settings.listen.is_some() || program.settings.mongodb.is_set();
+    if program.settings.mongodb.is_set() {
+        watch(&mut program, &mut sources, enable_images).await?;
+    }
     let listening = match program.settings.listen.take() {
         Some(address) => Some(listen(&mut program, &mut sources, &address).await?),
         None => None,
@@ -31,7 +41,7 @@ pub(crate) async fn run(mut program: Program, mut sources: Sources, file: Option
     }
     if sources.is_empty() {
         return Err(Failure::new(Exit::Usage, "there is nothing to take changes from").with_hint(
-            "listen with `--listen 127.0.0.1:8080`, name a file of recorded changes with `--file FILE` (`-` is standard input), \
+            "watch a database with `--mongodb URI --database NAME`, listen with `--listen 127.0.0.1:8080`, name a file of recorded changes with `--file FILE` (`-` is standard input), \
              or add a source to the program's `App`",
         ));
     }
@@ -39,7 +49,8 @@ pub(crate) async fn run(mut program: Program, mut sources: Sources, file: Option
     let form = Form::choose(&program.options);
     let settings = program.settings.file.clone();
     let stop = Stop::listen(program.settings.config.drain, json);
-    let runtime = program.runtime(Console::new(form))?;
+    let console = if is_live { Console::new(form).announcing() } else { Console::new(form) };
+    let runtime = program.runtime(console)?;
     banner(&runtime, &sources, settings.as_deref(), json);
     if let Some(words) = listening.filter(|_| !json) {
         say(&words);
@@ -53,6 +64,24 @@ pub(crate) async fn run(mut program: Program, mut sources: Sources, file: Option
     let summary = runtime.run(sources, stop.requested(), move |rejected| print_rejected(rejected, json)).await;
     sum_up(&summary, start.elapsed().as_secs_f64(), json);
     Ok(exit(&summary, stop.was_requested()))
+}
+
+/// Adds the changes of the MongoDB that the settings name, and says what keeps them from being told whole.
+async fn watch(program: &mut Program, sources: &mut Sources, enable_images: bool) -> Result<(), Failure> {
+    let settings = std::mem::take(&mut program.settings.mongodb);
+    if settings.is_plain() {
+        tracing::warn!(
+            "the connection string has a password; write `${{NAME}}` as `uri` in the config file, and it into the environment variable NAME"
+        );
+    }
+    let target = settings.reach().await?;
+    let json = program.options.json;
+    if enable_images {
+        check::enable(&target, json).await?;
+    }
+    check::warn(&check::inspect(&target).await?, json)?;
+    sources.add(MongoDb::new(target.server, target.scope).images(target.images));
+    Ok(())
 }
 
 /// Adds a server at `address`, and returns how it is to be reached.

@@ -1,7 +1,7 @@
 //! What did the config file and the environment say about changes over HTTP?
 
 use std::collections::BTreeMap;
-use std::env;
+use std::env::{self, VarError};
 use std::time::Duration;
 
 use event_detector_server::Settings;
@@ -57,9 +57,9 @@ impl Http {
     pub(crate) fn resolve(self) -> Result<Settings, Failure> {
         let Self { http, hasura } = self;
         let defaults = Settings::default();
-        let passphrases = match env::var(PASSPHRASES) {
-            Ok(over) if !over.trim().is_empty() => over.split(',').map(|one| Passphrase::from(one.trim())).collect(),
-            _ => hasura.passphrases.iter().map(|written| passphrase(written)).collect::<Result<_, _>>()?,
+        let passphrases = match of_environment(env::var(PASSPHRASES))? {
+            Some(over) => over,
+            None => hasura.passphrases.iter().map(|written| passphrase(written)).collect::<Result<_, _>>()?,
         };
         let hasura = hasura::Settings {
             passphrase_header: hasura.passphrase_header.unwrap_or(defaults.hasura.passphrase_header),
@@ -79,8 +79,23 @@ impl Http {
     }
 }
 
+/// The passphrases of the environment, where their variable is set. One that is set to nothing was meant to hold some, so it opens
+/// nothing.
+fn of_environment(variable: Result<String, VarError>) -> Result<Option<Vec<Passphrase>>, Failure> {
+    let unusable = |problem| {
+        let failure = Failure::new(Exit::Config, format!("the environment variable {PASSPHRASES} is set, but {problem}"));
+        Err(failure.with_hint("put a passphrase into it (several: `a,b`), or unset it"))
+    };
+    match variable {
+        Ok(passphrases) if passphrases.split(',').all(|one| one.trim().is_empty()) => unusable("holds no passphrase"),
+        Ok(passphrases) => Ok(Some(passphrases.split(',').map(|one| one.trim().into()).collect())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => unusable("is not UTF-8 text"),
+    }
+}
+
 /// The name in `${NAME}`.
-fn variable(written: &str) -> Option<&str> {
+pub(super) fn variable(written: &str) -> Option<&str> {
     written.strip_prefix("${")?.strip_suffix('}')
 }
 
