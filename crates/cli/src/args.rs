@@ -210,8 +210,9 @@ pub(crate) struct Watched {
     /// Watch this collection alone (several: repeat it, or `a,b`) [default: all of the database]
     #[arg(long, value_name = "NAME", env = "DETECTOR_COLLECTION", hide_env_values = true, value_delimiter = ',')]
     pub(crate) collection: Vec<String>,
-    /// Which documents changes carry [default: computed]
-    #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = false)]
+    /// Which documents changes carry: computed (before as it was stored, after computed from the change), stored (both as the
+    /// server has them), lookup (after looked up later) or none [default: computed]
+    #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true)]
     pub(crate) images: Option<Shown>,
     /// Look the document after an update up, which may then be newer than the change: for collections that store no images
     #[arg(long, conflicts_with = "images")]
@@ -248,8 +249,6 @@ pub(crate) enum Command {
     /// the program's own sources
     #[command(after_help = format!("{WATCHING}\n\n{LISTENING}\n\nWith --file, a line is {RECORDED}"))]
     Run {
-        #[command(flatten)]
-        watched: Watched,
         /// Take what Hasura's event triggers post to http://HOST:PORT/hasura
         #[arg(long, value_name = "HOST:PORT", env = "DETECTOR_LISTEN", hide_env_values = true)]
         listen: Option<String>,
@@ -259,6 +258,8 @@ pub(crate) enum Command {
         /// Stop at the first line that is not a change; otherwise it is reported, and the next is read
         #[arg(long, requires = "file")]
         strict: bool,
+        #[command(flatten)]
+        watched: Watched,
         #[command(flatten)]
         limits: Limits,
     },

@@ -61,6 +61,21 @@ fn custom_source_hands_over_its_changes_and_rejects_the_rest() {
 }
 
 #[test]
+fn mongodb_watch_sees_its_own_delivery_and_what_was_before_it() {
+    let output = Command::new(env!("CARGO_BIN_EXE_mongodb_watch")).env_remove("MONGODB_URI").output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && words.contains("`cargo xtask mongod` starts one"), "{words}");
+    if std::env::var_os("MONGODB_URI").is_none_or(|uri| uri.is_empty()) {
+        eprintln!("skipped: no MongoDB: MONGODB_URI is not set; `cargo xtask test` provides one");
+        return;
+    }
+
+    let output = output_of(env!("CARGO_BIN_EXE_mongodb_watch"), &[]);
+
+    assert!(output.contains("parcel.delivered: \"thanked Ana, whose parcel was on its way\""), "{output}");
+}
+
+#[test]
 fn embed_axum_answers_its_own_payload_and_ends() {
     let output = output_of(env!("CARGO_BIN_EXE_embed_axum"), &[]);
 

@@ -30,6 +30,7 @@ fn without_a_command_it_says_what_can_be_done_next() {
       detector detect FILE        see which events recorded changes would be; no job runs
       detector run --file FILE    handle recorded changes, one JSON object a line
       detector run --listen 127.0.0.1:8080  take what Hasura's event triggers post
+      detector run --mongodb URI --database NAME  watch a database
       detector new app DIR        make a workspace of your own, with an event, a job and their tests
       detector --help             see everything else
     ");

@@ -199,8 +199,12 @@ impl Found {
 fn not_an_object(text: &str) -> DecodeError {
     let value = text.trim_start_matches(SPACE);
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        let kind = JsonFaultKind::Expected("JSON, and in it one object");
-        return DecodeError::of_json(text, JsonFault { at: place_of(&error, text), kind, inside: Vec::new() });
+        // Inside of something the fault has a place of its own; a word that is none is one from its first letter on.
+        let (at, expected) = match value.as_bytes().first() {
+            Some(b'[' | b'"') => (place_of(&error, text), "JSON, and in it one object"),
+            _ => (text.len() - value.len(), "an object"),
+        };
+        return DecodeError::of_json(text, JsonFault { at, kind: JsonFaultKind::Expected(expected), inside: Vec::new() });
     }
     let found = match value.as_bytes()[0] {
         b'[' => "an array",
