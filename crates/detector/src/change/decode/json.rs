@@ -201,8 +201,8 @@ fn not_an_object(text: &str) -> DecodeError {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
         // Inside of something the fault has a place of its own; a word that is none is one from its first letter on.
         let (at, expected) = match value.as_bytes().first() {
-            Some(b'[' | b'"') => (place_of(&error, text), "JSON, and in it one object"),
-            _ => (text.len() - value.len(), "an object"),
+            Some(first) if first.is_ascii_alphabetic() => (text.len() - value.len(), "an object"),
+            _ => (place_of(&error, text), "JSON, and in it one object"),
         };
         return DecodeError::of_json(text, JsonFault { at, kind: JsonFaultKind::Expected(expected), inside: Vec::new() });
     }

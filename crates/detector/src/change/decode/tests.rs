@@ -42,7 +42,7 @@ fn every_json_that_is_no_change_is_refused_with_its_code_and_place() {
         ("", "empty_body", "the body is empty; expected a change as JSON: a Hasura event trigger payload"),
         (" \r\n\t", "empty_body", "the body is empty"),
         ("hello", "invalid_json", "not JSON at line 1, column 1, near `hello`: expected an object"),
-        ("\n  <html>", "invalid_json", "not JSON at line 2, column 3, near `<html>`: expected an object"),
+        ("\n  <html>", "invalid_json", "not JSON at line 2, column 3, near `<html>`: expected JSON, and in it one object"),
         ("\u{feff}{}", "invalid_json", "not JSON at line 1, column 1, near `\\u{feff}{}`: expected JSON, and in it"),
         ("[1, 2", "invalid_json", "not JSON at line 1, column 6, near `the end`: expected JSON, and in it one object"),
         ("[1,}", "invalid_json", "not JSON at line 1, column 4, near `}`: expected JSON, and in it one object"),
