@@ -4,6 +4,7 @@ mod check;
 mod event_log;
 mod failover;
 mod following;
+mod history;
 mod images;
 mod random;
 

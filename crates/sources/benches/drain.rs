@@ -222,7 +222,8 @@ fn told(name: &str, changes: u64, rounds: &mut [Duration]) -> f64 {
     median
 }
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+// One thread for all readers: the server has the other core of a small machine, and a second one would only take turns with it.
+#[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() {
     let Some(uri) = env::var("MONGODB_URI").ok().filter(|uri| !uri.is_empty()) else {
         println!(
