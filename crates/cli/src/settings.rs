@@ -2,6 +2,7 @@
 
 mod http;
 mod mongodb;
+mod written;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

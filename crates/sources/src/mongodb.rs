@@ -217,7 +217,7 @@ impl Following {
                 Ok(event) => event.as_document(),
                 Err(error) => return Some(Ended::Broken(mongodb::error::Error::from(error).into())),
             };
-            let is_in_parts = event.is_some_and(split::is_part);
+            let ends_alone = self.watch.pace == Pace::Alone && !event.is_some_and(split::is_part);
             let Some(event) = event.and_then(|event| self.parts.join(event)) else { continue };
             position::read_token(&event, &mut token);
             match self.change(event) {
@@ -233,7 +233,7 @@ impl Following {
             }
             self.position.move_to(&mut token);
             // Behind a part, only a stream that splits events can go on.
-            if self.watch.pace == Pace::Alone && !is_in_parts {
+            if ends_alone {
                 self.watch.pace = Pace::Full;
                 return Some(Ended::Reopen);
             }
@@ -253,14 +253,13 @@ impl Following {
 
     /// Whether the server's own images are needed from here on, because a field name with a dot was seen.
     fn must_be_stored(&mut self, change: &Change) -> bool {
-        let names_are_told = self.source.server.tells_paths_apart();
         let is_dotted = || match change.after_image() {
             AfterImage::Ambiguous => true,
             // The names of the document before it were looked at.
             AfterImage::Computed => false,
             _ => change.has_dotted_names(),
         };
-        if self.watch.images != Images::Computed || names_are_told || !is_dotted() {
+        if self.watch.images != Images::Computed || self.watch.tells_paths_apart || !is_dotted() {
             return false;
         }
         tracing::warn!(

@@ -9,6 +9,7 @@ use event_detector_server::hasura::{self, Passphrase};
 use serde::Deserialize;
 
 use super::some_duration;
+use super::written::{resolved, variable};
 use crate::exit::{Exit, Failure};
 
 /// Passphrases for those who have no config file, separated by commas.
@@ -59,7 +60,11 @@ impl Http {
         let defaults = Settings::default();
         let passphrases = match of_environment(env::var(PASSPHRASES))? {
             Some(over) => over,
-            None => hasura.passphrases.iter().map(|written| passphrase(written)).collect::<Result<_, _>>()?,
+            None => hasura
+                .passphrases
+                .iter()
+                .map(|written| resolved("passphrases", written).map(Passphrase::from))
+                .collect::<Result<_, _>>()?,
         };
         let hasura = hasura::Settings {
             passphrase_header: hasura.passphrase_header.unwrap_or(defaults.hasura.passphrase_header),
@@ -91,22 +96,6 @@ fn of_environment(variable: Result<String, VarError>) -> Result<Option<Vec<Passp
         Ok(passphrases) => Ok(Some(passphrases.split(',').map(|one| one.trim().into()).collect())),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => unusable("is not UTF-8 text"),
-    }
-}
-
-/// The name in `${NAME}`.
-pub(super) fn variable(written: &str) -> Option<&str> {
-    written.strip_prefix("${")?.strip_suffix('}')
-}
-
-fn passphrase(written: &str) -> Result<Passphrase, Failure> {
-    let Some(name) = variable(written) else { return Ok(written.into()) };
-    match env::var(name) {
-        Ok(value) if !value.is_empty() => Ok(value.into()),
-        _ => {
-            let message = format!("`passphrases` names the environment variable `{name}`, which is not set or is empty");
-            Err(Failure::new(Exit::Config, message))
-        }
     }
 }
 

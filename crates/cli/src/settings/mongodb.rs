@@ -1,14 +1,12 @@
 //! Which MongoDB is watched, and what of it?
 
-use std::env;
-
 use event_detector_sources::{Images, MongoDbError, Scope, Server};
 use serde::Deserialize;
 
 use crate::args::{Shown, Watched};
 use crate::exit::{Exit, Failure};
 
-use super::http::variable;
+use super::written::{resolved, variable};
 
 /// `[mongodb]`, as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -61,16 +59,7 @@ impl MongoDbTable {
                  or as `uri` under `[mongodb]` in the config file",
             ));
         };
-        let uri = match variable(&written) {
-            None => written,
-            Some(name) => match env::var(name) {
-                Ok(value) if !value.is_empty() => value,
-                _ => {
-                    let message = format!("`uri` names the environment variable `{name}`, which is not set or is empty");
-                    return Err(Failure::new(Exit::Config, message));
-                }
-            },
-        };
+        let uri = resolved("uri", &written)?;
         let server = Server::connect(&uri).await.map_err(|error| failure(&error))?;
         let mut databases = self.databases;
         if let Some(database) = server.default_database().filter(|_| databases.is_empty()) {

@@ -54,17 +54,9 @@ impl Change {
         if !self.is_update() || self.replacement {
             return self;
         }
-        let Body::Bson { bytes, .. } = &self.body else { return self };
-        let before = &bytes[before.span().start as usize..before.span().end as usize];
-        if description.disambiguated.is_none() && has_dotted_name(before, 0) {
-            self.after_image = AfterImage::Ambiguous;
-            return self;
-        }
-        let Ok(after) = self.edits(description).and_then(|edits| {
-            let mut after = Vec::with_capacity(before.len() + 128);
-            write_document(&mut after, before, &edits, 0).map(|()| after)
-        }) else {
-            // A description that does not fit the document names a field with a dot.
+        let Ok(before) = self.bytes_of(before.slot()) else { return self };
+        // A description that does not fit the document names a field with a dot, too.
+        let Ok(after) = self.edited(before, description) else {
             self.after_image = AfterImage::Ambiguous;
             return self;
         };
@@ -82,14 +74,23 @@ impl Change {
 
     /// The whole document after the change in BSON; `None` where the change carries and computed none, and for JSON.
     pub fn after_document(&self) -> Option<&bson::RawDocument> {
-        let (Image::Row(row), Body::Bson { bytes, .. }) = (&self.after, &self.body) else { return None };
-        bson::RawDocument::from_bytes(&bytes[row.span().start as usize..row.span().end as usize]).ok()
+        let Image::Row(row) = &self.after else { return None };
+        bson::RawDocument::from_bytes(self.bytes_of(row.slot()).ok()?).ok()
     }
 
     /// Whether a field name, at any depth of the documents that the change carries, has a dot; false for JSON.
     pub fn has_dotted_names(&self) -> bool {
-        let Body::Bson { bytes, .. } = &self.body else { return false };
-        self.rows().any(|row| has_dotted_name(&bytes[row.span().start as usize..row.span().end as usize], 0))
+        self.rows().any(|row| self.bytes_of(row.slot()).is_ok_and(|document| has_dotted_name(document, 0)))
+    }
+
+    /// The document `before` with all done to it that the description says.
+    fn edited(&self, before: &[u8], description: Description) -> Result<Vec<u8>, Inconsistent> {
+        if description.disambiguated.is_none() && has_dotted_name(before, 0) {
+            return Err(Inconsistent);
+        }
+        let mut after = Vec::with_capacity(before.len() + 128);
+        write_document(&mut after, before, &self.edits(description)?, 0)?;
+        Ok(after)
     }
 
     /// The description as edits of the document before.

@@ -83,8 +83,8 @@ impl Row {
         Self { slot: field.value, fields: Fields::One(field) }
     }
 
-    pub(super) fn span(&self) -> Span {
-        self.slot.span
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
     }
 
     fn fields(&self, body: &Body) -> Result<&[Field], Malformed> {
