@@ -25,7 +25,6 @@ impl Stop {
         let mut signals = Signals::new();
         listener.spawn(async move {
             signals.next().await;
-            tell.send_replace(true);
             note_at_spinner("stopping");
             if as_json {
                 say_json(&json!({ "stopping": { "drain_seconds": drain.as_secs_f64() } }));
@@ -33,6 +32,8 @@ impl Stop {
                 let drain = humantime::format_duration(drain);
                 say(&format!("Stopping: no more changes are taken; those in flight have {drain}. A second signal ends at once."));
             }
+            // Said first: whoever is told may end the program before another word is out.
+            tell.send_replace(true);
             let code = signals.next().await;
             if as_json {
                 say_json(&json!({ "stopped": "at once" }));
