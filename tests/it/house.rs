@@ -17,8 +17,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("events", &["detector", "jobs"]),
     ("runtime", &["detector"]),
     ("sources", &["detector", "runtime"]),
+    ("ledger", &["detector", "runtime"]),
     ("server", &["detector", "runtime"]),
-    ("cli", &["detector", "runtime", "server", "sources"]),
+    ("cli", &["detector", "ledger", "runtime", "server", "sources"]),
     ("app", &["cli", "events"]),
     ("xtask", &[]),
 ];

@@ -9,6 +9,8 @@ mod images;
 mod memo;
 mod query;
 mod reads;
+mod same;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,6 +30,7 @@ pub use decode::DecodeError;
 use images::{Image, Slot};
 use memo::Memo;
 pub use reads::ChangedColumns;
+pub use stored::{StoredChange, StoredForm};
 
 /// One change of one document or row, as a source delivered it.
 ///

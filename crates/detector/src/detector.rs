@@ -13,6 +13,7 @@ pub struct Detector {
     detect: fn(&Change) -> bool,
     jobs: Option<fn(&Change) -> Vec<Job>>,
     on_undecided: OnUndecided,
+    ordered: bool,
     declared: Declared,
 }
 
@@ -60,7 +61,7 @@ impl Detector {
     /// A detector made by hand, for programs that declare events without the macro.
     pub const fn new(name: &'static str, detect: fn(&Change) -> bool) -> Self {
         let declared = Declared { module: "", file: "", line: 0, doc: "", calls: &[] };
-        Self { name, detect, jobs: None, on_undecided: OnUndecided::Report, declared }
+        Self { name, detect, jobs: None, on_undecided: OnUndecided::Report, ordered: false, declared }
     }
 
     /// Runs `jobs` when the event is detected.
@@ -74,6 +75,14 @@ impl Detector {
     #[must_use]
     pub const fn on_undecided(mut self, choice: OnUndecided) -> Self {
         self.on_undecided = choice;
+        self
+    }
+
+    /// Lets no later change of the document begin before the jobs of this event have succeeded or are dead letters, the waits between
+    /// their attempts included.
+    #[must_use]
+    pub const fn ordered(mut self) -> Self {
+        self.ordered = true;
         self
     }
 
@@ -92,6 +101,11 @@ impl Detector {
     /// Where and how the event was declared.
     pub fn declared(&self) -> &Declared {
         &self.declared
+    }
+
+    /// Whether later changes of the document wait until the jobs of this event have succeeded or are dead letters.
+    pub fn is_ordered(&self) -> bool {
+        self.ordered
     }
 
     /// Whether an undecided verdict runs the jobs.

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 
 use crate::context::JobContext;
+use crate::effect::Effect;
 use crate::state::{MissingState, StateNeed};
 
 type Start = dyn Fn(JobContext) -> BoxFuture<'static, Result<serde_json::Value, anyhow::Error>> + Send + Sync;
@@ -20,6 +21,7 @@ pub struct Job {
     name: Cow<'static, str>,
     timeout: Option<Duration>,
     retries: Option<u32>,
+    effect: Effect,
     options: Vec<JobOption>,
     start: Arc<Start>,
 }
@@ -61,7 +63,14 @@ impl Job {
                     .fatal()
             })
         };
-        Self { name: name.into(), timeout: None, retries: None, options: Vec::new(), start: Arc::new(start) }
+        Self {
+            name: name.into(),
+            timeout: None,
+            retries: None,
+            effect: Effect::default(),
+            options: Vec::new(),
+            start: Arc::new(start),
+        }
     }
 
     /// Cuts every attempt after `limit`. The runtime's default is 30 seconds.
@@ -75,6 +84,13 @@ impl Job {
     #[must_use]
     pub fn retries(mut self, count: u32) -> Self {
         self.retries = Some(count);
+        self
+    }
+
+    /// Says what it comes to when the job is run again after an attempt that was interrupted; the default is idempotent.
+    #[must_use]
+    pub fn effect(mut self, effect: Effect) -> Self {
+        self.effect = effect;
         self
     }
 
@@ -112,6 +128,11 @@ impl Job {
         self.retries
     }
 
+    /// What it comes to when the job is run again after an attempt that was interrupted.
+    pub fn declared_effect(&self) -> Effect {
+        self.effect
+    }
+
     /// The arguments that are reported, in the order of declaration.
     pub fn options(&self) -> &[JobOption] {
         &self.options
@@ -129,6 +150,7 @@ impl fmt::Debug for Job {
             .field("name", &self.name)
             .field("timeout", &self.timeout)
             .field("retries", &self.retries)
+            .field("effect", &self.effect)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

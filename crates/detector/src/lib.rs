@@ -56,6 +56,7 @@
 mod change;
 mod context;
 mod detector;
+mod effect;
 mod job;
 mod number;
 mod options;
@@ -68,9 +69,10 @@ mod undecided;
 mod value;
 
 pub use bson;
-pub use change::{AfterImage, Change, ChangeBuilder, ChangedColumns, DecodeError, Operation, nearest};
+pub use change::{AfterImage, Change, ChangeBuilder, ChangedColumns, DecodeError, Operation, StoredChange, StoredForm, nearest};
 pub use context::{Cancellation, Canceller, JobContext, JobEnvironment, JobRun, JobScope};
 pub use detector::{Declared, Detector, OnUndecided, Verdict};
+pub use effect::{Effect, UnknownEffect};
 /// Declares an inline module as a business event.
 ///
 /// The module has `fn detect(change: &Change) -> bool`, and may have `fn jobs(change: &Change) -> Vec<Job>`; both stay ordinary

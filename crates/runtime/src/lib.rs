@@ -10,6 +10,7 @@ mod config;
 mod guard;
 mod job_threads;
 mod lanes;
+mod ledger;
 mod plugin;
 mod positions;
 mod report;
@@ -18,10 +19,17 @@ mod runtime;
 mod source;
 mod supervise;
 mod timer;
+mod torture;
 
 pub use config::Config;
+pub use ledger::{
+    ChangeRow, DeclaredJob, Entry, Gap, JobRow, JobState, Ledger, LedgerError, MAX_DEATHS, Millis, Outcome, Receipt, Recorded,
+    RecordedVerdict, Recording, Recovered, Said, Stage, Unfinished, UnfinishedJob, WrongEntry,
+};
 pub use plugin::{Plugin, PluginResult, Problem};
 pub use positions::{Positions, PositionsInMemory};
 pub use report::{EventReport, JobReport, JobStatus, Report};
 pub use runtime::{Admitted, BuildError, Builder, Runtime};
 pub use source::{Intake, Rejected, Source, SourceEnd, SourceError, Sources, Stopping, Summary};
+#[doc(hidden)]
+pub use torture::{crash_point, spoiled};

@@ -1,7 +1,7 @@
 //! Is this change being handled already?
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::mem;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +9,6 @@ use std::time::SystemTime;
 
 use axum::body::Bytes;
 use event_detector::Change;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
 /// The changes that are being handled, by their ids. Cheap to clone; the clones are one.
@@ -93,9 +91,7 @@ impl InFlight {
         // Reading the first one again is work, so it is done where it holds up nobody, and only when an id repeats.
         match Change::from_hasura(first.body.to_vec(), first.trigger.as_deref()) {
             // A scheduled trigger without a name has that of its route.
-            Ok(before) if before.collection() == change.collection() && is_same(&first.body, change.bytes()) => {
-                Place::Same(first.answer)
-            }
+            Ok(before) if before.says_the_same_as(change) => Place::Same(first.answer),
             _ => Place::Other(first.since),
         }
     }
@@ -104,41 +100,6 @@ impl InFlight {
 /// An id as it is compared: a UUID is the same in either case.
 fn key(id: &str) -> Arc<str> {
     if id.bytes().any(|byte| byte.is_ascii_uppercase()) { id.to_ascii_lowercase().into() } else { id.into() }
-}
-
-type Members<'t> = BTreeMap<String, &'t RawValue>;
-
-/// Whether two payloads of one id say the same, but for how often they were sent.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    fn compared(body: &[u8]) -> Option<Members<'_>> {
-        let mut members: Members = serde_json::from_slice(body).ok()?;
-        members.retain(|name, _| name != "delivery_info" && name != "id");
-        Some(members)
-    }
-    compared(one).zip(compared(other)).is_some_and(|(one, other)| are_same(&one, &other))
-}
-
-fn are_same(one: &Members<'_>, other: &Members<'_>) -> bool {
-    one.len() == other.len()
-        && one.iter().zip(other).all(|((name, one), (other_name, other))| name == other_name && is_equal(one, other))
-}
-
-/// Whether two values are the same whatever the order of their keys, their spaces and escapes; a number is as it is written.
-fn is_equal(one: &RawValue, other: &RawValue) -> bool {
-    fn read<'t, T: Deserialize<'t>>(value: &'t RawValue) -> Option<T> {
-        serde_json::from_str(value.get()).ok()
-    }
-    if one.get() == other.get() {
-        return true;
-    }
-    match (one.get().as_bytes().first(), other.get().as_bytes().first()) {
-        (Some(b'{'), Some(b'{')) => read(one).zip(read(other)).is_some_and(|(one, other)| are_same(&one, &other)),
-        (Some(b'['), Some(b'[')) => read::<Vec<&RawValue>>(one).zip(read::<Vec<&RawValue>>(other)).is_some_and(|(one, other)| {
-            one.len() == other.len() && one.into_iter().zip(other).all(|(one, other)| is_equal(one, other))
-        }),
-        (Some(b'"'), Some(b'"')) => read::<String>(one).is_some_and(|one| read(other) == Some(one)),
-        _ => false,
-    }
 }
 
 impl Answer {
@@ -211,44 +172,4 @@ impl Drop for Working {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_same;
-
-    #[test]
-    fn payloads_are_the_same_whatever_the_order_of_their_keys_and_how_often_they_were_sent() {
-        let first = r#"{"id":"ab","delivery_info":{"current_retry":0},"a":{"b":[1,{"c":"\u00e9"}],"d":null}}"#;
-        for same in [
-            first,
-            r#"{"a":{"d":null,"b":[1,{"c":"é"}]},"id":"AB"}"#,
-            r#" { "id":"ab", "a" : { "b" : [ 1 , { "c" : "é" } ] , "d" : null }, "delivery_info": {"current_retry":1} } "#,
-        ] {
-            assert!(is_same(first.as_bytes(), same.as_bytes()), "{same}");
-        }
-    }
-
-    #[test]
-    fn whatever_else_differs_makes_them_different() {
-        let with = |value: &str| format!(r#"{{"id":"ab","a":{value}}}"#);
-        for (one, other) in [
-            ("1", "2"),
-            ("1", "1.0"),
-            ("9223372036854775808", "9223372036854775809"),
-            ("1e400", "1e401"),
-            (r#""1""#, "1"),
-            (r#""a""#, r#""b""#),
-            ("null", "false"),
-            ("[]", "{}"),
-            ("[1,2]", "[2,1]"),
-            ("[1]", "[1,1]"),
-            (r#"{"b":1}"#, r#"{"c":1}"#),
-            (r#"{"b":1}"#, r#"{"b":1,"c":2}"#),
-            (r#"{"b":{"c":[0]}}"#, r#"{"b":{"c":[1]}}"#),
-        ] {
-            assert!(!is_same(with(one).as_bytes(), with(other).as_bytes()), "{one} {other}");
-        }
-        assert!(!is_same(with("1").as_bytes(), br#"{"id":"ab","a":1,"more":true}"#));
-    }
 }

@@ -110,6 +110,9 @@ pub enum DecodeError {
         /// What should be there.
         expected: &'static str,
     },
+    /// What stands beside the bytes of a stored change was not written here.
+    #[error("what is stored beside the change is not what was written: the store is damaged")]
+    NotStored,
     /// The body is larger than 4 GiB.
     #[error("the body is larger than 4 GiB")]
     TooLarge,
@@ -129,6 +132,7 @@ impl DecodeError {
             Self::InconsistentEvent { .. } => "inconsistent_event",
             Self::BadId { .. } => "bad_id",
             Self::InvalidBson { .. } => "invalid_bson",
+            Self::NotStored => "not_stored",
             Self::TooLarge => "too_large",
         }
     }

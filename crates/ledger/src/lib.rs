@@ -1,0 +1,1 @@
+//! The embedded ledger: one SQLite database on one node.
