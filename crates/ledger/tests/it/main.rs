@@ -1,4 +1,6 @@
 //! The ledger as a program meets it: what is asked for, killed, damaged and opened again.
 
 mod conformance;
+mod damage;
+mod files;
 mod support;

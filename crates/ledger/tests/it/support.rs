@@ -10,6 +10,8 @@ use event_detector_runtime::{
     DeclaredJob, Entry, JobRow, Ledger, LedgerError, Millis, Outcome, Receipt, Recorded, RecordedVerdict, Recording, Said,
 };
 use futures::executor::block_on;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use serde_json::json;
 
 pub(crate) const EVENT: &str = "move.created";
@@ -91,4 +93,20 @@ pub(crate) fn copy_files(from: &Path, to: &Path) {
             std::fs::copy(from.join(name), to.join(name)).unwrap();
         }
     }
+}
+
+/// The rows of a query, each as a text, as somebody sees them who looks with another program.
+pub(crate) fn rows(dir: &Path, sql: &str) -> Vec<String> {
+    let connection = Connection::open(dir.join("ledger.db")).unwrap();
+    let mut statement = connection.prepare(sql).unwrap();
+    let columns = statement.column_count();
+    let cell = |value: ValueRef<'_>| match value {
+        ValueRef::Null => "null".to_owned(),
+        ValueRef::Integer(value) => value.to_string(),
+        ValueRef::Real(value) => value.to_string(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let read =
+        statement.query_map([], |row| Ok((0..columns).map(|at| cell(row.get_ref(at).unwrap())).collect::<Vec<_>>().join(" ")));
+    read.unwrap().map(Result::unwrap).collect()
 }
