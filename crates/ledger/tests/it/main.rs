@@ -2,5 +2,8 @@
 
 mod conformance;
 mod damage;
+mod desk;
 mod files;
+mod full;
+mod retention;
 mod support;
