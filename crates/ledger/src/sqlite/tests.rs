@@ -1,6 +1,8 @@
 //! What becomes of what is asked for where the store cannot do it?
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use event_detector::Change;
 use event_detector_runtime::{Ledger, LedgerError, Receipt, Recorded, Recording};
@@ -42,8 +44,16 @@ fn what_belongs_to_a_position_waits_for_space_in_its_order_and_reads_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = full_ledger(dir.path());
 
+    let attempts = Arc::new(AtomicU32::new(0));
+    let counted = ledger.ask(Arc::clone(&attempts), WhenFull::Wait, |_, attempts| {
+        attempts.fetch_add(1, Relaxed);
+        Ok(())
+    });
     let mut waiting: Vec<_> = (2..20).map(|number| record(&ledger, number, Some(b"later"))).collect();
     let mut noted = ledger.note(vec![]);
+    while attempts.load(Relaxed) < 2 {
+        std::thread::yield_now();
+    }
     assert_eq!(block_on(record(&ledger, 1, None)), Err(LedgerError::Full));
     assert_eq!(block_on(ledger.position("a")).unwrap().as_deref(), Some(&b"0"[..]));
     assert!(waiting.iter_mut().all(|receipt| receipt.now_or_never().is_none()) && (&mut noted).now_or_never().is_none());
@@ -58,7 +68,7 @@ fn what_belongs_to_a_position_waits_for_space_in_its_order_and_reads_go_on() {
         })
         .collect();
     assert_eq!(rows, (2..20).collect::<Vec<_>>());
-    assert_eq!(block_on(noted), Ok(()));
+    assert_eq!((block_on(counted), block_on(noted)), (Ok(()), Ok(())));
     assert!(!ledger.stats().is_full);
     assert!(block_on(record(&ledger, 1, None)).is_ok());
     assert_eq!(block_on(ledger.position("a")).unwrap().as_deref(), Some(&b"later"[..]));
