@@ -11,6 +11,7 @@ mod guard;
 mod job_threads;
 mod lanes;
 mod ledger;
+mod metrics;
 mod plugin;
 mod positions;
 mod report;
@@ -26,6 +27,7 @@ pub use ledger::{
     ChangeRow, DeclaredJob, Entry, Gap, JobRow, JobState, Ledger, LedgerError, MAX_DEATHS, Millis, Outcome, Receipt, Recorded,
     RecordedVerdict, Recording, Recovered, Said, Stage, Unfinished, UnfinishedJob, WrongEntry,
 };
+pub use metrics::{Figure, FigureKind, Metrics, SourceMetrics};
 pub use plugin::{Plugin, PluginResult, Problem};
 pub use positions::{Positions, PositionsInMemory};
 pub use report::{EventReport, JobReport, JobStatus, Report};

@@ -75,6 +75,8 @@ pub enum JobStatus {
     Expired,
     /// It was cut, or not begun, because the runtime was cancelled, as at the end of a stop: what it did is not known.
     Cancelled,
+    /// It waits in the ledger for its next attempt, after one that failed, panicked or took too long.
+    Retrying,
 }
 
 impl JobReport {
@@ -93,6 +95,11 @@ impl Report {
     /// Whether a job was cut by the runtime's end, so that the change has not settled: whoever can should hand it over again.
     pub fn was_interrupted(&self) -> bool {
         self.jobs().any(|job| job.status == JobStatus::Cancelled)
+    }
+
+    /// Whether every job has come to its end; those that wait for their next attempt have not.
+    pub fn is_settled(&self) -> bool {
+        self.jobs().all(|job| job.status != JobStatus::Retrying)
     }
 
     /// Whether everything went well: each event was decided without an error, and each job succeeded.

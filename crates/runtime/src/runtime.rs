@@ -17,6 +17,7 @@ use crate::batch::{Jobs, Seat};
 use crate::config::Config;
 use crate::job_threads::{JobThreads, lock};
 use crate::lanes::{Lanes, Running, Ticket};
+use crate::metrics::Metrics;
 use crate::plugin::{Hook, Plugin, Plugins, Problem};
 use crate::report::{EventReport, Report};
 use crate::supervise::Supervisor;
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) plugins: Plugins,
     pub(crate) lanes: Lanes,
     threads: JobThreads,
+    metrics: Arc<Metrics>,
     canceller: Mutex<Option<Canceller>>,
     /// Told after the canceller is gone.
     cancelled: Notify,
@@ -124,6 +126,7 @@ impl Builder {
             environment: Arc::new(JobEnvironment { state: self.state, cancellation }),
             context: self.context,
             plugins: self.plugins,
+            metrics: Arc::default(),
             canceller: Mutex::new(Some(canceller)),
             cancelled: Notify::new(),
             warned: Mutex::default(),
@@ -160,6 +163,11 @@ impl Runtime {
     /// The events this runtime knows.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// What it has done since it started, in numbers.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.inner.metrics
     }
 
     /// This runtime, watching only for the events that `keep` says yes to; it may leave none.

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::guard::Guarded;
 use crate::job_threads::lock;
+use crate::metrics::Metrics;
 use crate::plugin::Hook;
 use crate::report::{JobStatus, Report};
 use crate::runtime::Runtime;
@@ -188,6 +189,11 @@ impl Intake {
         self.runtime.registry()
     }
 
+    /// What the runtime has done since it started, in numbers.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.runtime.metrics()
+    }
+
     /// The changes that were admitted, from all sources, and have not settled.
     pub fn admitted(&self) -> usize {
         self.runtime.admitted()
@@ -237,6 +243,7 @@ impl Summary {
             match job.status {
                 JobStatus::Succeeded => self.jobs_succeeded += 1,
                 JobStatus::Expired | JobStatus::Cancelled => self.jobs_cut += 1,
+                JobStatus::Retrying => {}
                 JobStatus::Failed | JobStatus::Panicked | JobStatus::TimedOut => self.jobs_failed += 1,
             }
         }
