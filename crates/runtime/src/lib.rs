@@ -13,7 +13,6 @@ mod lanes;
 mod ledger;
 mod metrics;
 mod plugin;
-mod positions;
 mod report;
 mod retry;
 mod runtime;
@@ -29,9 +28,8 @@ pub use ledger::{
 };
 pub use metrics::{Figure, FigureKind, Metrics, SourceMetrics};
 pub use plugin::{Plugin, PluginResult, Problem};
-pub use positions::{Positions, PositionsInMemory};
 pub use report::{EventReport, JobReport, JobStatus, Report};
-pub use runtime::{Admitted, BuildError, Builder, Runtime};
-pub use source::{Intake, Rejected, Source, SourceEnd, SourceError, Sources, Stopping, Summary};
+pub use runtime::{Admitted, BuildError, Builder, Runtime, Taken};
+pub use source::{Intake, NotTaken, Rejected, Source, SourceEnd, SourceError, Sources, Summary};
 #[doc(hidden)]
 pub use torture::{crash_point, spoiled};

@@ -165,6 +165,11 @@ impl Runtime {
         &self.registry
     }
 
+    /// Whether what it takes is kept in a ledger.
+    pub fn has_ledger(&self) -> bool {
+        false
+    }
+
     /// What it has done since it started, in numbers.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.inner.metrics
@@ -225,7 +230,28 @@ impl Runtime {
     }
 }
 
+/// What became of a change that was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is on disk, where there is a ledger and somebody wants it.
+    New,
+    /// It was there before, so nothing is run.
+    Duplicate {
+        /// When it was recorded.
+        recorded_at: std::time::SystemTime,
+    },
+}
+
 impl Admitted {
+    /// Waits until the change is on disk.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not.
+    pub async fn recorded(&mut self) -> Result<Taken, crate::ledger::LedgerError> {
+        Ok(Taken::New)
+    }
+
     /// The rest of [`Runtime::handle`]: waits for the document's turn, detects, and settles the jobs.
     pub async fn settle(self) -> Report {
         let mut running = self.ticket.start().await;

@@ -17,10 +17,11 @@ use tokio::time::{Instant, timeout};
 
 use crate::guard::Guarded;
 use crate::job_threads::lock;
+use crate::ledger::LedgerError;
 use crate::metrics::Metrics;
 use crate::plugin::Hook;
 use crate::report::{JobStatus, Report};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Taken};
 use crate::timer::after;
 
 /// Why a source cannot go on.
@@ -35,7 +36,7 @@ pub trait Source: Send + 'static {
     ///
     /// # Errors
     ///
-    /// What keeps the source from going on; the other sources go on. [`Stopping`], passed on from the intake, is a stop, not a failure.
+    /// What keeps the source from going on; the other sources go on. [`NotTaken`], passed on from the intake, is a stop, not a failure.
     fn run(self, intake: Intake) -> impl Future<Output = Result<SourceEnd, SourceError>> + Send;
 }
 
@@ -51,10 +52,17 @@ pub enum SourceEnd {
     },
 }
 
-/// The intake no longer takes changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the program is stopping and takes no more changes")]
-pub struct Stopping;
+/// Why a change was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotTaken {
+    /// The intake no longer takes changes.
+    #[error("the program is stopping and takes no more changes")]
+    Stopping,
+    /// The ledger does not record it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
 
 /// Something a source read that is not a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,9 +128,9 @@ impl Intake {
     ///
     /// # Errors
     ///
-    /// [`Stopping`]; the change was not taken.
-    pub async fn submit(&self, change: Change) -> Result<(), Stopping> {
-        self.submit_then(change, drop).await
+    /// [`NotTaken`]; the change was not taken.
+    pub async fn submit(&self, change: Change) -> Result<(), NotTaken> {
+        self.submit_then(change, drop).await.map(drop)
     }
 
     /// As [`submit`](Self::submit), and gives the change's report to `done`, for a source that must answer somebody.
@@ -132,16 +140,16 @@ impl Intake {
     ///
     /// # Errors
     ///
-    /// [`Stopping`]; the change was not taken.
+    /// [`NotTaken`]; the change was not taken.
     pub fn submit_then(
         &self,
         change: Change,
         done: impl FnOnce(Report) + Send + 'static,
-    ) -> impl Future<Output = Result<(), Stopping>> + Send {
+    ) -> impl Future<Output = Result<Taken, NotTaken>> + Send {
         let change = if change.source().is_empty() { change.with_source(Arc::clone(&self.source)) } else { change };
         async move {
             if self.is_stopping() {
-                return Err(Stopping);
+                return Err(NotTaken::Stopping);
             }
             let mut place = pin!(self.runtime.admit(change));
             // To wait for the stop costs more than to ask for it, and mostly there is a place.
@@ -149,12 +157,12 @@ impl Intake {
                 Poll::Ready(admitted) => admitted,
                 Poll::Pending => tokio::select! {
                     biased;
-                    () = self.stopping() => return Err(Stopping),
+                    () = self.stopping() => return Err(NotTaken::Stopping),
                     admitted = place => admitted,
                 },
             };
             if lock(&self.work.tasks).is_none() {
-                return Err(Stopping);
+                return Err(NotTaken::Stopping);
             }
             let summary = Arc::clone(&self.work.summary);
             let mut handled = Box::pin(async move {
@@ -166,16 +174,51 @@ impl Intake {
             });
             // Most changes come to nothing, and that at once: a task of its own would cost as much again.
             if futures::poll!(&mut handled).is_ready() {
-                return Ok(());
+                return Ok(Taken::New);
             }
             let mut tasks = lock(&self.work.tasks);
-            let tasks = tasks.as_mut().ok_or(Stopping)?;
+            let tasks = tasks.as_mut().ok_or(NotTaken::Stopping)?;
             tasks.spawn(handled);
             while let Some(ended) = tasks.try_join_next() {
                 note(ended);
             }
-            Ok(())
+            Ok(Taken::New)
         }
+    }
+
+    /// Takes a change with the position behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotTaken`]
+    pub async fn submit_at(&self, change: Change, _position: Vec<u8>) -> Result<(), NotTaken> {
+        self.submit(change).await
+    }
+
+    /// Where the source was.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`]
+    pub async fn position(&self) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(None)
+    }
+
+    /// Keeps a position.
+    pub fn keep(&self, _position: Vec<u8>) {}
+
+    /// Records a gap.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`]
+    pub async fn gap(&self, _from: String, _to: String, _reason: String) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
+    /// Whether there is a ledger.
+    pub fn has_ledger(&self) -> bool {
+        false
     }
 
     /// This intake, whose changes are watched only for the events that `keep` says yes to.
@@ -313,7 +356,7 @@ impl Runtime {
                 match ended {
                     Ok(Ok(SourceEnd::Exhausted)) => {}
                     Ok(Ok(SourceEnd::Stopped { left })) => summary.left.push((name, left)),
-                    Ok(Err(error)) if error.is::<Stopping>() => {
+                    Ok(Err(error)) if matches!(error.downcast_ref(), Some(NotTaken::Stopping)) => {
                         summary.left.push((name, "what it had not yet handed over".to_owned()))
                     }
                     Ok(Err(error)) => summary.source_errors.push((name, error.to_string())),
