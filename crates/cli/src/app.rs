@@ -11,7 +11,7 @@ use crate::commands::{self, Emitted};
 use crate::exit::{Exit, Failure};
 use crate::globs;
 use crate::logging;
-use crate::settings::Settings;
+use crate::settings::{LedgerSettings, Settings};
 use crate::usage;
 
 type Step = Box<dyn FnOnce(Builder) -> Builder>;
@@ -91,10 +91,11 @@ impl App {
         settings.listen = command.listen().or(settings.listen).filter(|address| !address.is_empty());
         let watched = command.watched();
         settings.mongodb = settings.mongodb.under(&watched);
+        let ledger = std::mem::take(&mut settings.ledger).under(&command.kept());
         logging::start(settings.log.as_deref(), !cli.options.json && !cli.options.quiet)?;
         let registry = Registry::from_linked().map_err(|error| Failure::new(Exit::Config, error))?;
         let registry = globs::select(registry, &settings.only, &settings.except)?;
-        let program = Program { options: cli.options, settings, registry, state: self.state, plugins: self.plugins };
+        let program = Program { options: cli.options, settings, ledger, registry, state: self.state, plugins: self.plugins };
         let tokio = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -111,6 +112,7 @@ impl App {
                 Command::Emit { collection, data, database, session, correlation_id, .. } => {
                     commands::emit(program, Emitted { collection, data, database, session, correlation_id }).await
                 }
+                Command::Recorded(what) => commands::recorded(program, what).await,
                 Command::New { .. } | Command::Completions { .. } => unreachable!("they were answered without events"),
             }
         });
@@ -124,6 +126,7 @@ impl App {
 pub(crate) struct Program {
     pub(crate) options: Options,
     pub(crate) settings: Settings,
+    pub(crate) ledger: LedgerSettings,
     pub(crate) registry: Registry,
     state: State,
     plugins: Vec<Step>,

@@ -9,6 +9,7 @@ mod rows;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use event_detector_runtime::ChangeRow;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 pub use filter::{Filter, Order, Status};
@@ -17,7 +18,7 @@ pub use rows::{
 };
 
 /// The file of the ledger in its directory.
-const FILE: &str = "ledger.sqlite";
+const FILE: &str = "ledger.db";
 
 /// The version of the tables that is read.
 const VERSION: i64 = 1;
@@ -48,6 +49,14 @@ pub enum ReadError {
         found: i64,
         /// The latest version that is known here.
         supported: i64,
+    },
+    /// An earlier version of the program wrote it.
+    #[error("the ledger has tables of version {found}, and this program reads those of version {needed}")]
+    Older {
+        /// The version of its tables.
+        found: i64,
+        /// The version that is read here.
+        needed: i64,
     },
     /// What was read is not what was written.
     #[error("the ledger is damaged: {0}")]
@@ -91,10 +100,13 @@ impl Reader {
         let connection = Connection::open_with_flags(&file, flags)?;
         connection.busy_timeout(PATIENCE)?;
         let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if found > VERSION {
-            return Err(ReadError::Newer { found, supported: VERSION });
+        match found {
+            VERSION => Ok(Self { connection }),
+            // The program that made it has not come to its tables.
+            0 => Err(ReadError::Missing(dir.to_owned())),
+            found if found > VERSION => Err(ReadError::Newer { found, supported: VERSION }),
+            found => Err(ReadError::Older { found, needed: VERSION }),
         }
-        Ok(Self { connection })
     }
 
     /// A number that is another one when something was written since.
@@ -104,6 +116,15 @@ impl Reader {
     /// [`ReadError`] when the ledger cannot be read.
     pub fn version(&self) -> Result<i64, ReadError> {
         Ok(self.connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
+    }
+
+    /// The row of the change that was recorded last; 0 where none was.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the ledger cannot be read.
+    pub fn last(&self) -> Result<ChangeRow, ReadError> {
+        Ok(self.connection.query_row("SELECT coalesce(max(change), 0) FROM changes", [], |row| row.get(0))?)
     }
 
     /// The events of which the ledger has a verdict, sorted.

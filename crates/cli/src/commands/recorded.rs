@@ -1,0 +1,108 @@
+//! What do people do with what was recorded?
+
+mod diff;
+mod events;
+mod gaps;
+//mod letters;
+mod objects;
+//mod replay;
+//mod retry;
+mod select;
+//mod settle;
+mod show;
+//mod upkeep;
+mod words;
+
+use std::path::Path;
+
+use event_detector_ledger::{OpenError, ReadError, Reader};
+use event_detector_runtime::LedgerError;
+
+use crate::app::Program;
+use crate::args::Recorded;
+use crate::exit::{Exit, Failure};
+
+/// Does what was asked for with the ledger of the settings.
+pub(crate) async fn recorded(program: Program, command: Recorded) -> Result<Exit, Failure> {
+    match command {
+        Recorded::Events { selected, limit, follow, .. } => events::events(&program, &selected, limit, follow).await,
+        Recorded::Show { id, .. } => show::show(&program, &id),
+        Recorded::Retry { id, selected, dry_run, .. } => retry::retry(program, &id, &selected, dry_run).await,
+        Recorded::Replay(what) => replay::replay(program, *what).await,
+        Recorded::DeadLetters { what } => letters::letters(program, what).await,
+        Recorded::Gaps { .. } => gaps::gaps(&program),
+        Recorded::Ledger { what } => upkeep::upkeep(&program, what),
+    }
+}
+
+/// The ledger of the settings, to be read.
+fn open(program: &Program) -> Result<Reader, Failure> {
+    Reader::open(&program.ledger.dir).map_err(|error| read_failure(&error))
+}
+
+/// The failure of the program that a ledger is which cannot be read.
+fn read_failure(error: &ReadError) -> Failure {
+    match error {
+        ReadError::Missing(dir) => missing(dir),
+        ReadError::Denied(_) => Failure::new(Exit::Permission, error)
+            .with_hint("it belongs to the user under whom the program runs that writes it: be that one"),
+        ReadError::Newer { .. } => Failure::new(Exit::Config, error).with_hint("use the program that wrote it, or a later one"),
+        ReadError::Older { .. } => Failure::new(Exit::Config, error).with_hint("`ledger migrate` brings it to this version"),
+        ReadError::Damaged(_) => {
+            Failure::new(Exit::BadData, error).with_hint("`ledger check` says what is left of it; a backup can be put in its place")
+        }
+        _ => Failure::new(Exit::Unavailable, error),
+    }
+}
+
+/// The failure of the program that a ledger is which cannot be opened.
+pub(crate) fn open_failure(error: &OpenError) -> Failure {
+    let exit = match error {
+        OpenError::Locked { .. } => Exit::Locked,
+        OpenError::Newer { .. } | OpenError::Older { .. } => Exit::Config,
+        OpenError::Damaged(_) => Exit::BadData,
+        OpenError::Missing { dir } => return missing(dir),
+        OpenError::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => Exit::Permission,
+        OpenError::File { .. } => Exit::CannotCreate,
+        _ => Exit::Unavailable,
+    };
+    let message = match error {
+        OpenError::Locked { pid, host, since } => {
+            format!("the ledger belongs to process {pid} on `{host}` since {}", words::moment(*since))
+        }
+        _ => with_causes(error),
+    };
+    let failure = Failure::new(exit, message);
+    match error {
+        OpenError::Locked { .. } => failure.with_hint("stop that one first, or name another directory with `--data DIR`"),
+        OpenError::File { .. } => failure.with_hint("name a directory that this user may write to with `--data DIR`"),
+        _ => failure,
+    }
+}
+
+/// The failure of the program that a ledger is which cannot be written.
+fn write_failure(error: &LedgerError) -> Failure {
+    let exit = match error {
+        LedgerError::Damaged(_) => Exit::BadData,
+        _ => Exit::Unavailable,
+    };
+    Failure::new(exit, error)
+}
+
+fn missing(dir: &Path) -> Failure {
+    Failure::new(Exit::NoInput, format!("there is no ledger in `{}`", dir.display())).with_hint(
+        "name its directory with `--data DIR`, in the environment variable DETECTOR_DATA, or as `dir` under `[ledger]` in the config \
+         file; `run` makes one",
+    )
+}
+
+/// An error and what it comes from, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    text
+}
