@@ -6,133 +6,74 @@ mod changes;
 mod filter;
 mod rows;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
 
-use event_detector_runtime::ChangeRow;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
+use event_detector_runtime::{ChangeRow, LedgerError};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, Params};
+
+use crate::fault::Fault;
+use crate::files::Files;
+use crate::open_error::OpenError;
+use crate::rows::{self as tables, GapRecord, Position, Record};
+use crate::schema::{self, Access};
 
 pub use filter::{Filter, Order, Status};
 pub use rows::{
     Attempt, Counts, Letter, LostPart, RecordedChange, RecordedJob, Run, SourcePosition, StoredVerdict, WholeChange, WholeJob,
 };
 
-/// The file of the ledger in its directory.
-const FILE: &str = "ledger.db";
-
-/// The version of the tables that is read.
-const VERSION: i64 = 1;
-
-/// How long a read waits for a lock; only recovering what a dead process left holds one.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Reads a ledger, whoever owns it, and changes nothing.
+/// Reads a ledger, whoever owns it, and changes nothing. Each row that is read is checked against its checksum.
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
 }
 
-/// Why a ledger cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// There is no ledger.
-    #[error("there is no ledger in `{}`", .0.display())]
-    Missing(PathBuf),
-    /// This user may not read it.
-    #[error("the ledger in `{}` may not be read by this user", .0.display())]
-    Denied(PathBuf),
-    /// A later version of the program wrote it.
-    #[error("the ledger has tables of version {found}, and this program knows them up to version {supported}")]
-    Newer {
-        /// The version of its tables.
-        found: i64,
-        /// The latest version that is known here.
-        supported: i64,
-    },
-    /// An earlier version of the program wrote it.
-    #[error("the ledger has tables of version {found}, and this program reads those of version {needed}")]
-    Older {
-        /// The version of its tables.
-        found: i64,
-        /// The version that is read here.
-        needed: i64,
-    },
-    /// What was read is not what was written.
-    #[error("the ledger is damaged: {0}")]
-    Damaged(String),
-    /// Anything else that the store says.
-    #[error("the ledger cannot be read: {0}")]
-    Failed(String),
-}
-
-impl From<rusqlite::Error> for ReadError {
-    fn from(error: rusqlite::Error) -> Self {
-        match &error {
-            rusqlite::Error::SqliteFailure(failure, _)
-                if matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) =>
-            {
-                Self::Damaged(error.to_string())
-            }
-            rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..) => {
-                Self::Damaged(error.to_string())
-            }
-            _ => Self::Failed(error.to_string()),
-        }
-    }
-}
-
 impl Reader {
-    /// Opens the ledger in a directory.
+    /// Opens the ledger in a folder, whether or not a process owns it.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when there is none, or it cannot be read by this user or this version.
-    pub fn open(dir: &Path) -> Result<Self, ReadError> {
-        let file = dir.join(FILE);
-        match std::fs::File::open(&file) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(ReadError::Missing(dir.to_owned())),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(ReadError::Denied(dir.to_owned())),
-            Err(error) => return Err(ReadError::Failed(error.to_string())),
+    /// [`OpenError`] when there is none, or it cannot be read by this user or this version.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        let path = Files::new(dir).database();
+        // SQLite does not say why it cannot open a file.
+        match File::open(&path) {
+            Ok(_readable) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(OpenError::Missing { dir: dir.to_owned() }),
+            Err(error) => return Err(OpenError::file(path)(error)),
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&file, flags)?;
-        connection.busy_timeout(PATIENCE)?;
-        let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match found {
-            VERSION => Ok(Self { connection }),
-            // The program that made it has not come to its tables.
-            0 => Err(ReadError::Missing(dir.to_owned())),
-            found if found > VERSION => Err(ReadError::Newer { found, supported: VERSION }),
-            found => Err(ReadError::Older { found, needed: VERSION }),
-        }
+        let connection = schema::connect(&path, Access::Read)?;
+        schema::require_current(&connection)?;
+        Ok(Self { connection })
     }
 
     /// A number that is another one when something was written since.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn version(&self) -> Result<i64, ReadError> {
-        Ok(self.connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn version(&self) -> Result<i64, LedgerError> {
+        self.one("PRAGMA data_version", [])
     }
 
     /// The row of the change that was recorded last; 0 where none was.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn last(&self) -> Result<ChangeRow, ReadError> {
-        Ok(self.connection.query_row("SELECT coalesce(max(change), 0) FROM changes", [], |row| row.get(0))?)
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn last(&self) -> Result<ChangeRow, LedgerError> {
+        self.one("SELECT coalesce(max(change), 0) FROM changes", [])
     }
 
     /// The events of which the ledger has a verdict, sorted.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn events(&self) -> Result<Vec<String>, ReadError> {
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn events(&self) -> Result<Vec<String>, LedgerError> {
         self.distinct("event", "verdicts")
     }
 
@@ -140,107 +81,99 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn collections(&self) -> Result<Vec<String>, ReadError> {
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn collections(&self) -> Result<Vec<String>, LedgerError> {
         self.distinct("collection", "changes")
     }
 
     /// The values of a column that begins an index: one step in the index for each, however many rows there are.
-    fn distinct(&self, column: &str, table: &str) -> Result<Vec<String>, ReadError> {
+    fn distinct(&self, column: &str, table: &str) -> Result<Vec<String>, LedgerError> {
         let sql = format!(
             "WITH RECURSIVE step(value) AS (SELECT min({column}) FROM {table} \
              UNION ALL SELECT (SELECT min({column}) FROM {table} WHERE {column} > value) FROM step WHERE value IS NOT NULL) \
              SELECT value FROM step WHERE value IS NOT NULL"
         );
-        self.all(&sql, [], |row| Ok(row.get(0)?))
+        self.column(&sql, [])
     }
 
-    /// Dead letters in the order of their deaths: those that nobody has decided on, or all.
+    /// Dead letters in the order of their deaths, each with its job: those that nobody has decided on, or all.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn letters(&self, are_open: Open) -> Result<Vec<(Letter, RecordedJob)>, ReadError> {
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn letters(&self, are_open: Open) -> Result<Vec<(Letter, RecordedJob)>, LedgerError> {
         let condition = match are_open {
-            Open::Only => "WHERE d.resolved_at IS NULL",
+            Open::Only => "WHERE resolved_at IS NULL",
             Open::AndClosed => "",
         };
-        let sql = format!(
-            "SELECT {}, {} FROM dead_letters d JOIN jobs j ON j.job = d.job {condition} ORDER BY d.died_at, d.letter",
-            rows::JOB_COLUMNS,
-            rows::LETTER_COLUMNS,
-        );
-        self.all(&sql, [], |row| Ok((rows::letter(row, rows::JOB_WIDTH)?, rows::job(row)?)))
+        self.with_jobs(&tables::Letter::TABLE.find(&format!("{condition} ORDER BY died_at, letter")), [])
     }
 
     /// A dead letter with its job.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn letter(&self, letter: i64) -> Result<Option<(Letter, RecordedJob)>, ReadError> {
-        let sql = format!(
-            "SELECT {}, {} FROM dead_letters d JOIN jobs j ON j.job = d.job WHERE d.letter = ?",
-            rows::JOB_COLUMNS,
-            rows::LETTER_COLUMNS,
-        );
-        Ok(self.all(&sql, [letter], |row| Ok((rows::letter(row, rows::JOB_WIDTH)?, rows::job(row)?)))?.pop())
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn letter(&self, letter: i64) -> Result<Option<(Letter, RecordedJob)>, LedgerError> {
+        Ok(self.with_jobs(&tables::Letter::TABLE.find("WHERE letter = ?1"), [letter])?.pop())
+    }
+
+    /// Letters with their jobs. Retention deletes a job before its letter is read: such a letter is left out.
+    fn with_jobs(&self, sql: &str, parameters: impl Params) -> Result<Vec<(Letter, RecordedJob)>, LedgerError> {
+        let mut found = Vec::new();
+        for letter in self.records::<tables::Letter<'_>>(sql, parameters)? {
+            if let Some(job) = self.job(letter.job)? {
+                found.push((Letter::from(letter), job));
+            }
+        }
+        Ok(found)
     }
 
     /// Parts of sources' histories that were lost, in the order in which that was noticed.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn gaps(&self) -> Result<Vec<LostPart>, ReadError> {
-        self.all(r#"SELECT gap, source, "from", "to", reason, noticed_at FROM gaps ORDER BY gap"#, [], |row| {
-            Ok(LostPart {
-                gap: row.get(0)?,
-                source: row.get(1)?,
-                from: row.get(2)?,
-                to: row.get(3)?,
-                reason: row.get(4)?,
-                noticed_at: row.get(5)?,
-            })
-        })
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn gaps(&self) -> Result<Vec<LostPart>, LedgerError> {
+        Ok(self.records::<GapRecord<'_>>(&GapRecord::TABLE.find("ORDER BY gap"), [])?.into_iter().map(LostPart::from).collect())
     }
 
     /// Where each source has got to, by its name.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn positions(&self) -> Result<Vec<SourcePosition>, ReadError> {
-        self.all("SELECT source, position, seq, updated_at FROM positions ORDER BY source", [], |row| {
-            Ok(SourcePosition { source: row.get(0)?, position: row.get(1)?, seq: row.get(2)?, updated_at: row.get(3)? })
-        })
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn positions(&self) -> Result<Vec<SourcePosition>, LedgerError> {
+        let found = self.records::<Position>(&Position::TABLE.find("ORDER BY source"), [])?;
+        Ok(found.into_iter().map(SourcePosition::from).collect())
     }
 
     /// The runs of recorded changes through later code, in their order.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn runs(&self) -> Result<Vec<Run>, ReadError> {
-        self.all(&format!("SELECT {} FROM runs ORDER BY run", rows::RUN_COLUMNS), [], rows::run)
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn runs(&self) -> Result<Vec<Run>, LedgerError> {
+        let found = self.records::<tables::Run>(&tables::Run::TABLE.find("ORDER BY run"), [])?;
+        Ok(found.into_iter().map(Run::from).collect())
     }
 
     /// A run of recorded changes through later code.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn run(&self, run: i64) -> Result<Option<Run>, ReadError> {
-        Ok(self.all(&format!("SELECT {} FROM runs WHERE run = ?", rows::RUN_COLUMNS), [run], rows::run)?.pop())
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn run(&self, run: i64) -> Result<Option<Run>, LedgerError> {
+        Ok(self.records::<tables::Run>(&tables::Run::TABLE.find("WHERE run = ?1"), [run])?.pop().map(Run::from))
     }
 
     /// How much of what there is.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the ledger cannot be read.
-    pub fn counts(&self) -> Result<Counts, ReadError> {
-        let number = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs);
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn counts(&self) -> Result<Counts, LedgerError> {
+        let number = |sql: &str| self.one::<i64>(sql, []).map(i64::unsigned_abs);
         Ok(Counts {
             changes: number("SELECT count(*) FROM changes")?,
             queued: number("SELECT count(*) FROM jobs WHERE stage = 'queued'")?,
@@ -251,20 +184,37 @@ impl Reader {
         })
     }
 
-    fn all<T>(
-        &self,
-        sql: &str,
-        parameters: impl rusqlite::Params,
-        read: impl Fn(&Row<'_>) -> Result<T, ReadError>,
-    ) -> Result<Vec<T>, ReadError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(parameters)?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            all.push(read(row)?);
-        }
-        Ok(all)
+    /// The rows of a table, each checked.
+    fn records<R: Record>(&self, sql: &str, parameters: impl Params) -> Result<Vec<R>, LedgerError> {
+        tables::all(&self.connection, sql, parameters).map_err(Fault::into_error)
     }
+
+    /// The only column of all rows.
+    fn column<T: FromSql>(&self, sql: &str, parameters: impl Params) -> Result<Vec<T>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let found = statement.query_map(parameters, |row| row.get(0)).map_err(failed)?;
+        found.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    /// The only column of the only row.
+    fn one<T: FromSql>(&self, sql: &str, parameters: impl Params) -> Result<T, LedgerError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(parameters, |row| row.get(0)))
+            .map_err(failed)
+    }
+
+    /// Lets all that `read` reads be of one moment.
+    fn at_once<T>(&self, read: impl FnOnce() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let snapshot = self.connection.unchecked_transaction().map_err(failed)?;
+        let found = read()?;
+        snapshot.finish().map_err(failed)?;
+        Ok(found)
+    }
+}
+
+fn failed(error: rusqlite::Error) -> LedgerError {
+    Fault::from(error).into_error()
 }
 
 /// Which dead letters are meant.

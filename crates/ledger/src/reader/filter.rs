@@ -1,6 +1,6 @@
 //! Which recorded changes are asked for?
 
-use event_detector_runtime::{ChangeRow, Millis, Stage};
+use event_detector_runtime::{ChangeRow, LedgerError, Millis, Stage};
 use rusqlite::types::Value;
 
 use super::rows::RecordedChange;
@@ -118,6 +118,8 @@ impl Status {
 /// A query in the making: its tables, its conditions, and what they are compared with.
 pub(super) struct Query {
     pub(super) tables: &'static str,
+    /// The column that names the change.
+    pub(super) row: &'static str,
     conditions: Vec<String>,
     pub(super) values: Vec<Value>,
 }
@@ -126,14 +128,15 @@ impl Query {
     /// The query for the changes that `filter` asks for; `collections` are all that the ledger has.
     pub(super) fn new(
         filter: &Filter,
-        collections: impl FnOnce() -> Result<Vec<String>, super::ReadError>,
-    ) -> Result<Self, super::ReadError> {
-        let mut query = Self { tables: "changes c", conditions: Vec::new(), values: Vec::new() };
+        collections: impl FnOnce() -> Result<Vec<String>, LedgerError>,
+    ) -> Result<Self, LedgerError> {
+        let mut query = Self { tables: "changes c", row: "c.change", conditions: Vec::new(), values: Vec::new() };
         if let Some(events) = &filter.events {
             match events.as_slice() {
                 // The index has the changes of one event in their order.
                 [event] => {
                     query.tables = "verdicts v CROSS JOIN changes c ON c.change = v.change";
+                    query.row = "v.change";
                     query.push("v.event = ?", [event.clone()]);
                 }
                 events => {
@@ -188,11 +191,6 @@ impl Query {
     /// The conditions behind `WHERE`.
     pub(super) fn conditions(&self) -> String {
         if self.conditions.is_empty() { "1".to_owned() } else { self.conditions.join(" AND ") }
-    }
-
-    /// Whether a change may come several times: once for each run in which the event was looked at.
-    pub(super) fn repeats(&self) -> bool {
-        self.tables != "changes c"
     }
 }
 

@@ -1,10 +1,12 @@
 //! What does one row of a ledger say?
 
-use event_detector::{Change, Effect};
-use event_detector_runtime::{ChangeRow, JobRow, JobState, Millis, Stage};
-use rusqlite::Row;
+use std::borrow::Cow;
 
-use super::ReadError;
+use event_detector::{Change, Effect};
+use event_detector_runtime::{ChangeRow, JobRow, JobState, Millis};
+
+use crate::fault::Fault;
+use crate::rows::{self as tables, ChangeRecord};
 
 /// A change as it was recorded, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,93 +205,111 @@ pub struct Counts {
     pub gaps: u64,
 }
 
-pub(super) const CHANGE_COLUMNS: &str = r#"c.change, c.source, c.seq, c.id, c."database", c.collection, c.operation, c."key", c.correlation_id,
-    c.committed_at, c.recorded_at, c.deaths"#;
-
-pub(super) const JOB_COLUMNS: &str = "j.job, j.change, j.run, j.event, j.name, j.nth, j.options, j.effect, j.ordered, j.stage, \
-    j.attempts, j.failures, j.due_at, j.updated_at, j.result, j.error";
-
-/// How many columns [`JOB_COLUMNS`] are.
-pub(super) const JOB_WIDTH: usize = 16;
-
-pub(super) const LETTER_COLUMNS: &str = "d.letter, d.job, d.reason, d.died_at, d.resolved_at, d.resolution";
-
-pub(super) const RUN_COLUMNS: &str = "run, started_at, finished_at, selection, reached";
-
-/// A change without its verdicts and jobs.
-pub(super) fn change(row: &Row<'_>) -> Result<RecordedChange, ReadError> {
-    Ok(RecordedChange {
-        row: row.get(0)?,
-        source: row.get(1)?,
-        seq: row.get(2)?,
-        id: row.get(3)?,
-        database: row.get(4)?,
-        collection: row.get(5)?,
-        operation: row.get(6)?,
-        key: row.get(7)?,
-        correlation_id: row.get(8)?,
-        committed_at: row.get(9)?,
-        recorded_at: row.get(10)?,
-        deaths: row.get(11)?,
-        verdicts: Vec::new(),
-        jobs: Vec::new(),
-    })
+impl From<&ChangeRecord<'_>> for RecordedChange {
+    /// A change without its verdicts and jobs.
+    fn from(change: &ChangeRecord<'_>) -> Self {
+        Self {
+            row: change.change,
+            source: change.source.clone().into_owned(),
+            seq: change.seq,
+            id: change.id.clone().into_owned(),
+            database: change.database.clone().into_owned(),
+            collection: change.collection.clone().into_owned(),
+            operation: change.operation.clone().into_owned(),
+            key: change.key.clone().into_owned(),
+            correlation_id: change.correlation_id.clone().into_owned(),
+            committed_at: change.committed_at,
+            recorded_at: change.recorded_at,
+            deaths: change.deaths,
+            verdicts: Vec::new(),
+            jobs: Vec::new(),
+        }
+    }
 }
 
-/// A verdict of the columns run, event, said, fires, detail.
-pub(super) fn verdict(row: &Row<'_>) -> Result<StoredVerdict, ReadError> {
-    Ok(StoredVerdict { run: row.get(0)?, event: row.get(1)?, said: row.get(2)?, fires: row.get(3)?, detail: row.get(4)? })
+impl From<tables::Verdict<'_>> for StoredVerdict {
+    fn from(verdict: tables::Verdict<'_>) -> Self {
+        Self {
+            run: verdict.run,
+            event: verdict.event.into_owned(),
+            said: verdict.said.into_owned(),
+            fires: verdict.fires,
+            detail: verdict.detail.map(Cow::into_owned),
+        }
+    }
 }
 
-pub(super) fn job(row: &Row<'_>) -> Result<RecordedJob, ReadError> {
-    let number: JobRow = row.get(0)?;
-    let (effect, stage): (String, String) = (row.get(7)?, row.get(9)?);
-    let damaged = |what: &str, found: &str| ReadError::Damaged(format!("the {what} of job {number} is `{found}`"));
-    let state = JobState {
-        stage: Stage::from_name(&stage, row.get(12)?).ok_or_else(|| damaged("stage", &stage))?,
-        attempts: row.get(10)?,
-        failures: row.get(11)?,
-    };
-    Ok(RecordedJob {
-        row: number,
-        change: row.get(1)?,
-        run: row.get(2)?,
-        event: row.get(3)?,
-        name: row.get(4)?,
-        nth: row.get(5)?,
-        options: row.get(6)?,
-        effect: effect.parse().map_err(|_| damaged("effect", &effect))?,
-        ordered: row.get(8)?,
-        state,
-        updated_at: row.get(13)?,
-        result: row.get(14)?,
-        error: row.get(15)?,
-    })
+impl TryFrom<tables::Job<'_>> for RecordedJob {
+    type Error = Fault;
+
+    fn try_from(job: tables::Job<'_>) -> Result<Self, Fault> {
+        let (state, effect) = job.state()?;
+        Ok(Self {
+            row: job.job,
+            change: job.change,
+            run: job.run,
+            event: job.event.into_owned(),
+            name: job.name.into_owned(),
+            nth: job.nth,
+            options: job.options.into_owned(),
+            effect,
+            ordered: job.ordered,
+            state,
+            updated_at: job.updated_at,
+            result: job.result.map(Cow::into_owned),
+            error: job.error.map(Cow::into_owned),
+        })
+    }
 }
 
-/// An attempt of the columns attempt, started_at, finished_at, outcome, error.
-pub(super) fn attempt(row: &Row<'_>) -> Result<Attempt, ReadError> {
-    Ok(Attempt {
-        attempt: row.get(0)?,
-        started_at: row.get(1)?,
-        finished_at: row.get(2)?,
-        outcome: row.get(3)?,
-        error: row.get(4)?,
-    })
+impl From<tables::Attempt<'_>> for Attempt {
+    fn from(attempt: tables::Attempt<'_>) -> Self {
+        Self {
+            attempt: attempt.attempt,
+            started_at: attempt.started_at,
+            finished_at: attempt.finished_at,
+            outcome: attempt.outcome.map(Cow::into_owned),
+            error: attempt.error.map(Cow::into_owned),
+        }
+    }
 }
 
-/// A dead letter, whose columns begin at `first`.
-pub(super) fn letter(row: &Row<'_>, first: usize) -> Result<Letter, ReadError> {
-    Ok(Letter {
-        letter: row.get(first)?,
-        job: row.get(first + 1)?,
-        reason: row.get(first + 2)?,
-        died_at: row.get(first + 3)?,
-        resolved_at: row.get(first + 4)?,
-        resolution: row.get(first + 5)?,
-    })
+impl From<tables::Letter<'_>> for Letter {
+    fn from(letter: tables::Letter<'_>) -> Self {
+        Self {
+            letter: letter.letter,
+            job: letter.job,
+            reason: letter.reason.into_owned(),
+            died_at: letter.died_at,
+            resolved_at: letter.resolved_at,
+            resolution: letter.resolution.map(Cow::into_owned),
+        }
+    }
 }
 
-pub(super) fn run(row: &Row<'_>) -> Result<Run, ReadError> {
-    Ok(Run { run: row.get(0)?, started_at: row.get(1)?, finished_at: row.get(2)?, selection: row.get(3)?, reached: row.get(4)? })
+impl From<tables::Run> for Run {
+    fn from(run: tables::Run) -> Self {
+        let tables::Run { run, started_at, finished_at, selection, reached } = run;
+        Self { run, started_at, finished_at, selection, reached }
+    }
+}
+
+impl From<tables::GapRecord<'_>> for LostPart {
+    fn from(gap: tables::GapRecord<'_>) -> Self {
+        Self {
+            gap: gap.gap,
+            source: gap.source.into_owned(),
+            from: gap.from.into_owned(),
+            to: gap.to.into_owned(),
+            reason: gap.reason.into_owned(),
+            noticed_at: gap.noticed_at,
+        }
+    }
+}
+
+impl From<tables::Position> for SourcePosition {
+    fn from(position: tables::Position) -> Self {
+        let tables::Position { source, position, seq, updated_at } = position;
+        Self { source, position, seq, updated_at }
+    }
 }

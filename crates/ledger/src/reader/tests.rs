@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
-use event_detector::Change;
-use event_detector_runtime::Stage;
-use rusqlite::{Connection, params};
+use event_detector::{Change, Effect};
+use event_detector_runtime::{DeclaredJob, Ledger, LedgerError, RecordedVerdict, Recording, Said, Stage};
+use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{FILE, Filter, Open, Order, ReadError, Reader, Status};
+use super::{Filter, Open, Order, Reader, Status};
+use crate::files::Files;
+use crate::open_error::OpenError;
+use crate::rows::{self, Attempt, ChangeRecord, Job, Letter, Run, Verdict};
+use crate::sqlite::{Options, Sqlite};
 
 /// Tables without a store around them, where anything can be written.
 struct Tables {
@@ -19,7 +24,7 @@ struct Tables {
 impl Tables {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let connection = Connection::open(folder.path().join(FILE)).unwrap();
+        let connection = Connection::open(Files::new(folder.path()).database()).unwrap();
         connection.execute_batch("PRAGMA journal_mode = wal; PRAGMA user_version = 1;").unwrap();
         connection.execute_batch(include_str!("../schema.sql")).unwrap();
         Self { folder, connection }
@@ -33,44 +38,63 @@ impl Tables {
         let change: Change = Change::update("moves").key(row).before(serde_json::json!({ "a": 1 })).into();
         let change = change.with_id(id);
         let stored = change.to_stored();
-        let collection = if row % 2 == 0 { "orders" } else { "moves" };
-        self.connection
-            .execute(
-                "INSERT INTO changes VALUES (?1, 'file', ?1, ?2, '', ?3, 'update', ?4, ?5, NULL, ?6, ?7, ?8, ?9, 0, 0)",
-                params![
-                    row,
-                    id,
-                    collection,
-                    row.to_string(),
-                    format!("cause-{row}"),
-                    recorded_at,
-                    stored.form.as_str(),
-                    stored.bytes,
-                    stored.beside
-                ],
-            )
-            .unwrap();
+        let record = ChangeRecord {
+            change: row,
+            source: "file".into(),
+            seq: row,
+            id: id.into(),
+            database: "".into(),
+            collection: if row % 2 == 0 { "orders".into() } else { "moves".into() },
+            operation: "update".into(),
+            key: row.to_string().into(),
+            correlation_id: format!("cause-{row}").into(),
+            committed_at: None,
+            recorded_at,
+            form: stored.form.as_str().into(),
+            body: stored.bytes,
+            beside: stored.beside,
+            deaths: 0,
+        };
+        rows::insert(&self.connection, &record).unwrap();
     }
 
     fn verdict(&self, change: i64, run: i64, event: &str, said: &str) {
-        self.connection
-            .execute("INSERT INTO verdicts VALUES (?, ?, ?, ?, 1, NULL, 0)", params![change, run, event, said])
-            .unwrap();
+        let verdict = Verdict { change, run, event: event.into(), said: said.into(), fires: true, detail: None };
+        rows::insert(&self.connection, &verdict).unwrap();
     }
 
-    fn job(&self, change: i64, nth: u32, stage: &str, failures: u32) {
-        let due = (stage == "waiting").then_some(9_i64);
-        self.connection
-            .execute(
-                "INSERT INTO jobs (change, run, event, name, nth, options, effect, ordered, stage, attempts, failures, due_at, updated_at, sum) \
-                 VALUES (?, 0, 'e', 'j', ?, '{}', 'pure', 0, ?, 1, ?, ?, 5, 0)",
-                params![change, nth, stage, failures, due],
-            )
-            .unwrap();
+    /// A job, whose row is ten times that of its change and its number on top, and the letter of a dead one.
+    fn job(&self, change: i64, nth: u32, stage: &'static str, failures: u32) {
+        let job = Job {
+            job: change * 10 + i64::from(nth),
+            change,
+            run: 0,
+            event: "e".into(),
+            name: "j".into(),
+            nth,
+            options: "{}".into(),
+            effect: "pure".into(),
+            ordered: false,
+            stage: stage.into(),
+            attempts: 1,
+            failures,
+            due_at: (stage == "waiting").then_some(9),
+            updated_at: 5,
+            result: None,
+            error: None,
+        };
+        rows::insert(&self.connection, &job).unwrap();
         if stage == "dead" {
-            let job = self.connection.last_insert_rowid();
-            self.connection.execute("INSERT INTO dead_letters VALUES (NULL, ?, 'it failed', 7, NULL, NULL, 0)", [job]).unwrap();
+            self.letter(job.job, None);
         }
+    }
+
+    /// A letter with the number of its job.
+    fn letter(&self, job: i64, resolution: Option<&'static str>) {
+        let resolved_at = resolution.map(|_| 8);
+        let resolution = resolution.map(Into::into);
+        let letter = Letter { letter: job, job, reason: "it failed".into(), died_at: 7, resolved_at, resolution };
+        rows::replace(&self.connection, &letter).unwrap();
     }
 }
 
@@ -109,7 +133,7 @@ fn each_filter_finds_its_changes_and_all_of_them_together_narrow() {
     ];
     for (filter, expected) in cases {
         assert_eq!(rows(&reader, filter.clone(), Order::After(0), 100), expected, "{filter:?}");
-        assert_eq!(reader.count(&filter, 0).unwrap(), expected.len() as u64, "{filter:?}");
+        assert_eq!(reader.count(&filter, 0, 100).unwrap(), expected.len() as u64, "{filter:?}");
         let newest: Vec<i64> = expected.iter().rev().copied().take(2).collect();
         assert_eq!(rows(&reader, filter.clone(), Order::Newest, 2), newest, "{filter:?}");
         let behind: Vec<i64> = expected.iter().copied().filter(|row| *row > 2).take(1).collect();
@@ -186,9 +210,15 @@ fn a_whole_change_has_its_content_jobs_attempts_letters_and_runs() {
     tables.verdict(1, 0, "e", "detected");
     tables.verdict(1, 3, "e", "detected");
     tables.job(1, 0, "dead", 2);
-    let sql = "INSERT INTO runs VALUES (3, 20, NULL, '{}', 1, 0), (4, 21, NULL, '{}', 1, 0);
-         INSERT INTO attempts VALUES (1, 1, 11, 12, 'failed', 'no', 0), (1, 2, 13, NULL, NULL, NULL, 0);";
-    tables.connection.execute_batch(sql).unwrap();
+    for run in [3, 4] {
+        let run = Run { run, started_at: 20, finished_at: None, selection: "{}".to_owned(), reached: 1 };
+        rows::insert(&tables.connection, &run).unwrap();
+    }
+    for (attempt, finished_at) in [(1, Some(12)), (2, None)] {
+        let outcome = finished_at.map(|_| "failed".into());
+        let attempt = Attempt { job: 10, attempt, started_at: 11, finished_at, outcome, error: None };
+        rows::insert(&tables.connection, &attempt).unwrap();
+    }
 
     let whole = tables.reader().whole(1).unwrap().unwrap();
 
@@ -207,14 +237,14 @@ fn a_letter_that_was_decided_on_is_shown_only_where_all_are_asked_for() {
     tables.change(1, "one", 10);
     tables.job(1, 0, "dead", 1);
     tables.job(1, 1, "dead", 1);
-    tables.connection.execute_batch("UPDATE dead_letters SET resolved_at = 8, resolution = 'dropped' WHERE letter = 1").unwrap();
+    tables.letter(10, Some("dropped"));
     let reader = tables.reader();
     let letters =
         |open| reader.letters(open).unwrap().into_iter().map(|(letter, job)| (letter.letter, job.nth)).collect::<Vec<_>>();
 
-    assert_eq!(letters(Open::Only), [(2, 1)]);
-    assert_eq!(letters(Open::AndClosed), [(1, 0), (2, 1)]);
-    assert_eq!(reader.letter(1).unwrap().unwrap().0.resolution.as_deref(), Some("dropped"));
+    assert_eq!(letters(Open::Only), [(11, 1)]);
+    assert_eq!(letters(Open::AndClosed), [(10, 0), (11, 1)]);
+    assert_eq!(reader.letter(10).unwrap().unwrap().0.resolution.as_deref(), Some("dropped"));
     assert_eq!(reader.letter(3).unwrap(), None);
     assert_eq!(reader.counts().unwrap().open_letters, 1);
 }
@@ -241,27 +271,59 @@ fn what_is_no_ledger_is_told_apart() {
     let tables = Tables::new();
     let error = |dir: &Path| Reader::open(dir).unwrap_err();
 
-    assert_eq!(error(Path::new("no/such")), ReadError::Missing("no/such".into()));
+    assert!(matches!(error(Path::new("no/such")), OpenError::Missing { dir } if dir == Path::new("no/such")));
     tables.connection.execute_batch("PRAGMA user_version = 9").unwrap();
-    assert_eq!(error(tables.folder.path()), ReadError::Newer { found: 9, supported: 1 });
+    assert!(matches!(error(tables.folder.path()), OpenError::Newer { found: 9, supported: 1 }));
     let other = tempfile::tempdir().unwrap();
-    std::fs::write(other.path().join(FILE), "this is no database, however long it may be").unwrap();
-    assert!(matches!(error(other.path()), ReadError::Damaged(_)));
+    std::fs::write(Files::new(other.path()).database(), "this is no database, however long it may be").unwrap();
+    assert!(matches!(error(other.path()), OpenError::Damaged(_)));
 }
 
 #[test]
-fn a_row_that_says_nonsense_is_damage_and_no_panic() {
+fn a_row_that_is_not_what_was_written_is_told_and_never_shown() {
     let tables = Tables::new();
     tables.change(1, "one", 10);
     tables.job(1, 0, "succeeded", 0);
-    tables.connection.execute_batch("UPDATE jobs SET stage = 'elsewhere'").unwrap();
+    tables.connection.execute_batch("UPDATE jobs SET error = 'nothing'").unwrap();
+    let reader = tables.reader();
 
-    let error = tables.reader().changes(&Filter::default(), Order::Newest, 1).unwrap_err();
+    let error = reader.changes(&Filter::default(), Order::Newest, 1).unwrap_err();
 
-    assert_eq!(error, ReadError::Damaged("the stage of job 1 is `elsewhere`".to_owned()));
-    tables
-        .connection
-        .execute_batch("UPDATE jobs SET stage = 'succeeded'; UPDATE changes SET form = 'xml', beside = '?'")
-        .unwrap();
-    assert!(tables.reader().content(1).unwrap().unwrap_err().contains("xml"));
+    assert!(matches!(&error, LedgerError::Damaged(what) if what.contains("table `jobs`, job 10")), "{error}");
+    assert!(
+        matches!(reader.whole(1), Err(LedgerError::Damaged(_))) && matches!(reader.jobs(&[10]), Err(LedgerError::Damaged(_)))
+    );
+}
+
+#[test]
+fn a_ledger_is_read_while_a_program_owns_it_and_after_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let owner = Sqlite::open(folder.path(), Options::default()).unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    let change: Change = Change::insert("moves").key(7).after(serde_json::json!({ "a": 1 })).into();
+    let job = DeclaredJob {
+        event: "move.made",
+        name: "send".into(),
+        nth: 0,
+        options: "{}".into(),
+        effect: Effect::Once,
+        ordered: true,
+    };
+    let recording = Recording {
+        change: Arc::new(change.with_source("file").with_id("one")),
+        position: None,
+        verdicts: vec![RecordedVerdict { event: "move.made", fires: true, said: Said::Detected, detail: None }],
+        jobs: vec![job],
+        begins: true,
+    };
+
+    futures::executor::block_on(owner.record(recording)).unwrap();
+
+    let listed = reader.changes(&Filter::default(), Order::Newest, 9).unwrap();
+    assert_eq!((listed.len(), listed[0].key.as_str(), listed[0].jobs[0].state.stage), (1, "7", Stage::Running));
+    futures::executor::block_on(owner.close()).unwrap();
+    drop((owner, reader));
+    let whole = Reader::open(folder.path()).unwrap().whole(1).unwrap().unwrap();
+    assert!(whole.change.unwrap().after("a") == 1);
+    assert_eq!((whole.jobs[0].job.effect, whole.jobs[0].attempts.len()), (Effect::Once, 1));
 }
