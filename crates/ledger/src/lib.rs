@@ -3,6 +3,8 @@
 //! [`Sqlite`] keeps what a runtime does. The tables are documented in `schema.sql`; people may read them with `sqlite3` while a program
 //! writes.
 
+mod check;
+mod desk;
 mod fault;
 mod files;
 mod lock;
@@ -18,6 +20,8 @@ mod stats;
 mod store;
 mod writer;
 
+pub use check::{CheckReport, backup, check};
+pub use desk::{Decided, Desk};
 pub use open_error::OpenError;
 pub use reader::{
     Attempt, Counts, Filter, Letter, LostPart, Open, Order, Reader, RecordedChange, RecordedJob, Run, SourcePosition, Status,
