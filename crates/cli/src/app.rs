@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use event_detector::{Registry, State};
+use event_detector_ledger::Sqlite;
 use event_detector_runtime::{Builder, Plugin, Runtime, Source, Sources};
 
 use crate::args::{Cli, Command, Options};
@@ -133,9 +134,12 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// The runtime, with `first` in front of the program's own plugins.
-    pub(crate) fn runtime(self, first: impl Plugin) -> Result<Runtime, Failure> {
+    /// The runtime, with `first` in front of the program's own plugins, and what it keeps in `ledger`.
+    pub(crate) fn runtime(self, first: impl Plugin, ledger: Option<Sqlite>) -> Result<Runtime, Failure> {
         let mut builder = Runtime::builder(self.registry).config(self.settings.config).state(self.state).plugin(first);
+        if let Some(ledger) = ledger {
+            builder = builder.ledger(ledger);
+        }
         for (name, value) in self.settings.context {
             builder = builder.context(name, value);
         }

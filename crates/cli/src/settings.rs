@@ -19,7 +19,7 @@ use crate::exit::{Exit, Failure};
 use http::{HasuraTable, Http, HttpTable};
 
 pub(crate) use http::PASSPHRASES;
-pub(crate) use ledger::{LedgerSettings, LedgerTable, Record};
+pub(crate) use ledger::{LedgerSettings, LedgerTable};
 pub(crate) use mongodb::{MongoDbTable, Target, failure as mongodb_failure};
 
 /// The file that is read when none is named.
@@ -147,6 +147,7 @@ impl Settings {
             admitted: defaults.admitted.max(in_flight.unwrap_or(usize::MAX)),
             change_deadline: limits.change_deadline.or(file.change_deadline),
             drain: limits.drain.or(file.drain).unwrap_or(defaults.drain),
+            record_all: file.ledger.records_all(),
             ..defaults
         };
         if !(1..=10_000).contains(&config.in_flight) {

@@ -34,7 +34,7 @@ pub(crate) async fn emit(program: Program, emitted: Emitted) -> Result<Exit, Fai
     let json = program.options.json;
     let stop = Stop::listen(program.settings.config.drain, json);
     let form = Form::choose(&program.options);
-    let runtime = program.runtime(Console::new(form))?;
+    let runtime = program.runtime(Console::new(form), None)?;
     let described = describe(&change);
     let mut sources = Sources::default();
     sources.add(Once(change));

@@ -3,24 +3,26 @@
 mod diff;
 mod events;
 mod gaps;
-//mod letters;
+mod letters;
 mod objects;
-//mod replay;
-//mod retry;
+mod replay;
+mod retry;
 mod select;
-//mod settle;
+mod settle;
 mod show;
-//mod upkeep;
+mod upkeep;
 mod words;
 
+use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
 
-use event_detector_ledger::{OpenError, ReadError, Reader};
+use event_detector_ledger::{Desk, OpenError, Reader};
 use event_detector_runtime::LedgerError;
 
 use crate::app::Program;
 use crate::args::Recorded;
 use crate::exit::{Exit, Failure};
+use crate::terminal::say_part;
 
 /// Does what was asked for with the ledger of the settings.
 pub(crate) async fn recorded(program: Program, command: Recorded) -> Result<Exit, Failure> {
@@ -37,22 +39,12 @@ pub(crate) async fn recorded(program: Program, command: Recorded) -> Result<Exit
 
 /// The ledger of the settings, to be read.
 fn open(program: &Program) -> Result<Reader, Failure> {
-    Reader::open(&program.ledger.dir).map_err(|error| read_failure(&error))
+    Reader::open(&program.ledger.dir).map_err(|error| open_failure(&error))
 }
 
-/// The failure of the program that a ledger is which cannot be read.
-fn read_failure(error: &ReadError) -> Failure {
-    match error {
-        ReadError::Missing(dir) => missing(dir),
-        ReadError::Denied(_) => Failure::new(Exit::Permission, error)
-            .with_hint("it belongs to the user under whom the program runs that writes it: be that one"),
-        ReadError::Newer { .. } => Failure::new(Exit::Config, error).with_hint("use the program that wrote it, or a later one"),
-        ReadError::Older { .. } => Failure::new(Exit::Config, error).with_hint("`ledger migrate` brings it to this version"),
-        ReadError::Damaged(_) => {
-            Failure::new(Exit::BadData, error).with_hint("`ledger check` says what is left of it; a backup can be put in its place")
-        }
-        _ => Failure::new(Exit::Unavailable, error),
-    }
+/// The ledger of the settings, to be decided on.
+fn desk(program: &Program) -> Result<Desk, Failure> {
+    Desk::open(&program.ledger.dir).map_err(|error| open_failure(&error))
 }
 
 /// The failure of the program that a ledger is which cannot be opened.
@@ -80,8 +72,8 @@ pub(crate) fn open_failure(error: &OpenError) -> Failure {
     }
 }
 
-/// The failure of the program that a ledger is which cannot be written.
-fn write_failure(error: &LedgerError) -> Failure {
+/// The failure of the program that a ledger is which cannot be used.
+fn failure(error: LedgerError) -> Failure {
     let exit = match error {
         LedgerError::Damaged(_) => Exit::BadData,
         _ => Exit::Unavailable,
@@ -105,4 +97,17 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+/// Asks at the terminal; nobody answers where there is none.
+fn confirm(question: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::new(Exit::Usage, "nobody is there to confirm this: standard input is no terminal")
+            .with_hint("`--yes` does it without asking"));
+    }
+    say_part(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    // What cannot be read is no consent.
+    let _unread = io::stdin().lock().read_line(&mut answer);
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use event_detector_ledger::Options;
 use serde::{Deserialize, Deserializer};
 
 use crate::args::{Kept, size};
@@ -25,11 +26,10 @@ pub(crate) struct LedgerTable {
 }
 
 /// Which changes are recorded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Record {
+enum Record {
     /// Those for which a detector did not say no.
-    #[default]
     Matched,
     /// All of them.
     All,
@@ -46,11 +46,14 @@ pub(crate) struct LedgerSettings {
     pub(crate) retention: Option<Duration>,
     /// How large it may be, where that is said.
     pub(crate) max_size: Option<u64>,
-    /// Which changes are recorded.
-    pub(crate) record: Record,
 }
 
 impl LedgerTable {
+    /// Whether changes are recorded, too, that no event wants.
+    pub(crate) fn records_all(&self) -> bool {
+        self.record == Some(Record::All)
+    }
+
     /// Puts flags and environment over what the file says.
     pub(crate) fn under(self, flags: &Kept) -> LedgerSettings {
         let named = |dir: Option<PathBuf>| dir.filter(|dir| !dir.as_os_str().is_empty());
@@ -60,8 +63,15 @@ impl LedgerTable {
             dir: dir.unwrap_or_else(|| PathBuf::from(DEFAULT_DIR)),
             retention: self.retention,
             max_size: self.max_size,
-            record: self.record.unwrap_or_default(),
         }
+    }
+}
+
+impl LedgerSettings {
+    /// How the ledger is kept.
+    pub(crate) fn options(&self) -> Options {
+        let defaults = Options::default();
+        Options { retention: self.retention.unwrap_or(defaults.retention), max_bytes: self.max_size.or(defaults.max_bytes) }
     }
 }
 
@@ -86,7 +96,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::Duration;
 
-    use super::{LedgerTable, Record};
+    use super::LedgerTable;
     use crate::args::Kept;
 
     fn under(file: &str, flag: Option<&str>) -> super::LedgerSettings {
@@ -109,11 +119,15 @@ mod tests {
 
     #[test]
     fn everything_that_may_be_said_of_a_ledger_is_read() {
-        let settings = under("dir = \"d\"\nretention = \"7d\"\nmax_size = \"2GiB\"\nrecord = \"all\"", None);
+        let table: LedgerTable =
+            toml::from_str("dir = \"d\"\nretention = \"7d\"\nmax_size = \"2GiB\"\nrecord = \"all\"").unwrap();
+        let records_all = table.records_all();
+        let settings = table.under(&Kept::default());
 
         assert_eq!(settings.dir, Path::new("d"));
-        assert_eq!(settings.retention, Some(Duration::from_secs(7 * 86_400)));
-        assert_eq!((settings.max_size, settings.record), (Some(2 << 30), Record::All));
+        assert_eq!(settings.options().retention, Duration::from_secs(7 * 86_400));
+        assert_eq!((settings.options().max_bytes, records_all), (Some(2 << 30), true));
+        assert!(!LedgerTable::default().records_all());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::terminal::{clean, json as json_line, out, say};
 
 use super::words::{describe, second, sign, tally};
-use super::{objects, open, read_failure, select};
+use super::{objects, open, failure, select};
 
 /// How often it is looked whether something was recorded.
 const LOOK: Duration = Duration::from_millis(250);
@@ -31,7 +31,6 @@ pub(super) async fn events(program: &Program, selected: &Selected, limit: u32, f
     let reader = open(program)?;
     let filter = select::filter(program, &reader, selected)?;
     let form = Form::choose(&program.options);
-    let failure = |error| read_failure(&error);
     let last = reader.last().map_err(failure)?;
     let mut changes = reader.changes(&filter, Order::Newest, limit as usize).map_err(failure)?;
     changes.reverse();
@@ -49,7 +48,7 @@ pub(super) async fn events(program: &Program, selected: &Selected, limit: u32, f
 
 /// Why nothing is shown.
 fn nothing(reader: &Reader, selected: &Selected) -> Result<String, Failure> {
-    let changes = reader.counts().map_err(|error| read_failure(&error))?.changes;
+    let changes = reader.counts().map_err(failure)?.changes;
     Ok(match (changes, selected.is_empty()) {
         (0, _) => "Nothing was recorded yet.".to_owned(),
         (_, true) => "Nothing is recorded.".to_owned(),
@@ -74,7 +73,6 @@ impl Following {
         first.into_iter().for_each(|change| self.meet(&change, status));
         let mut seen = None;
         loop {
-            let failure = |error| read_failure(&error);
             let version = Some(self.reader.version().map_err(failure)?);
             if version != seen {
                 seen = version;

@@ -11,11 +11,11 @@ use crate::exit::{Exit, Failure};
 use crate::terminal::{clean, json as json_line, out, say};
 
 use super::words::moment;
-use super::{open, read_failure};
+use super::{open, failure};
 
 /// Shows each gap, in the order in which they were noticed.
 pub(super) fn gaps(program: &Program) -> Result<Exit, Failure> {
-    let gaps = open(program)?.gaps().map_err(|error| read_failure(&error))?;
+    let gaps = open(program)?.gaps().map_err(failure)?;
     match Form::choose(&program.options) {
         Form::Json => gaps.iter().for_each(|gap| {
             let object = json!({

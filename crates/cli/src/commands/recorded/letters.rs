@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use event_detector_ledger::{Desk, Letter, Open, Reader, RecordedJob};
+use event_detector_ledger::{Letter, Open, Reader, RecordedJob};
 use event_detector_runtime::Stage;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::terminal::{clean, json as json_line, out, say, say_json};
 
 use super::super::count;
 use super::words::{job_name, moment, second};
-use super::{confirm, objects, open, open_failure, read_failure, retry, select, show, write_failure};
+use super::{confirm, desk, failure, objects, open, retry, select, show};
 
 /// Does what was asked for with dead letters.
 pub(super) async fn letters(program: Program, what: Letters) -> Result<Exit, Failure> {
@@ -35,7 +35,7 @@ pub(super) async fn letters(program: Program, what: Letters) -> Result<Exit, Fai
 
 fn list(program: &Program, which: Open, globs: &[String]) -> Result<Exit, Failure> {
     let reader = open(program)?;
-    let mut letters = reader.letters(which).map_err(|error| read_failure(&error))?;
+    let mut letters = reader.letters(which).map_err(failure)?;
     if !globs.is_empty() {
         let events = select::events(program, &reader, globs)?;
         letters.retain(|(_, job)| events.contains(&job.event));
@@ -78,8 +78,8 @@ fn line(letter: &Letter, job: &RecordedJob, look: Look) -> String {
 
 fn show(program: &Program, number: i64) -> Result<Exit, Failure> {
     let reader = open(program)?;
-    let (letter, job) = reader.letter(number).map_err(|error| read_failure(&error))?.ok_or_else(|| unknown(number))?;
-    let whole = reader.jobs(&[job.row]).map_err(|error| read_failure(&error))?.pop();
+    let (letter, job) = reader.letter(number).map_err(failure)?.ok_or_else(|| unknown(number))?;
+    let whole = reader.jobs(&[job.row]).map_err(failure)?.pop();
     let whole = whole.ok_or_else(|| unknown(number))?;
     out(&match Form::choose(&program.options) {
         Form::Json => {
@@ -112,7 +112,6 @@ fn unknown(number: i64) -> Failure {
 
 /// The letters that are meant, of those that can be decided on.
 fn chosen(program: &Program, reader: &Reader, which: &Which) -> Result<Vec<(Letter, RecordedJob)>, Failure> {
-    let failure = |error| read_failure(&error);
     if which.letter.is_empty() {
         let mut letters = reader.letters(Open::Only).map_err(failure)?;
         if !which.event.is_empty() {
@@ -154,9 +153,9 @@ fn drop_them(program: &Program, which: &Which, yes: bool) -> Result<Exit, Failur
             return Ok(Exit::Failed);
         }
     }
-    let desk = Desk::open(&program.ledger.dir).map_err(|error| open_failure(&error))?;
+    let desk = desk(&program)?;
     let rows: Vec<_> = letters.iter().map(|(_, job)| job.row).collect();
-    desk.drop_jobs(&rows, Time::now().0).map_err(|error| write_failure(&error))?;
+    desk.drop_jobs(&rows, Time::now().0).map_err(failure)?;
     match form {
         Form::Json => say_json(&json!({ "dropped": { "jobs": rows.len() } })),
         Form::Quiet(_) | Form::Full(_) => say(&format!("Dropped {jobs}; what is known of them stays.")),

@@ -9,12 +9,12 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use event_detector::Registry;
-use event_detector_ledger::{Desk, Reader, RecordedChange};
+use event_detector_ledger::{Reader, RecordedChange};
 use event_detector_runtime::{ChangeRow, DeclaredJob, Said, Sources};
 use serde_json::{Value, json};
 
 use crate::app::Program;
-use crate::args::{Replay, Time};
+use crate::args::Replay;
 use crate::console::{Console, Form, Look, print_rejected};
 use crate::exit::{Exit, Failure};
 use crate::signals::Stop;
@@ -23,7 +23,7 @@ use crate::terminal::{clean, json as json_line, out, say, say_json, start_bar, s
 use super::super::count;
 use super::settle::{self, Runner};
 use super::words::describe;
-use super::{confirm, objects, open, open_failure, read_failure, select, write_failure};
+use super::{confirm, desk, failure, objects, open, select};
 use planned::Planned;
 use selection::Selection;
 use walk::{Came, Running, Walk};
@@ -35,7 +35,7 @@ pub(super) async fn replay(program: Program, what: Replay) -> Result<Exit, Failu
         Some(run) => cut_off(&reader, run)?,
         None => (asked_for(&program, &reader, &what)?, 0),
     };
-    let number = reader.count(&selection.filter(), after, selection.up_to).map_err(|error| read_failure(&error))?;
+    let number = reader.count(&selection.filter(), after, selection.up_to).map_err(failure)?;
     if what.dry_run {
         return dry_run(&program, Walk::new(reader, &selection, after), &selection);
     }
@@ -48,7 +48,7 @@ pub(super) async fn replay(program: Program, what: Replay) -> Result<Exit, Failu
 
 /// What a run that was cut off was asked for, and the last change it has come to.
 fn cut_off(reader: &Reader, number: i64) -> Result<(Selection, ChangeRow), Failure> {
-    let run = reader.run(number).map_err(|error| read_failure(&error))?;
+    let run = reader.run(number).map_err(failure)?;
     let run = run.ok_or_else(|| {
         let known = reader.runs().unwrap_or_default();
         let open: Vec<String> = known.iter().filter(|run| run.finished_at.is_none()).map(|run| run.run.to_string()).collect();
@@ -79,7 +79,7 @@ fn asked_for(program: &Program, reader: &Reader, what: &Replay) -> Result<Select
         return Err(Failure::new(Exit::Usage, format!("this program has no event `{}` any more", what.selected.event.join(",")))
             .with_hint("`list` shows every event that it has"));
     }
-    let up_to = reader.last().map_err(|error| read_failure(&error))?;
+    let up_to = reader.last().map_err(failure)?;
     let (include_once, include_succeeded) = (what.include_once, what.include_succeeded);
     Ok(Selection { include_once, include_succeeded, ..Selection::new(filter, up_to) })
 }
@@ -200,12 +200,12 @@ async fn go(
 ) -> Result<Exit, Failure> {
     let (form, json) = (Form::choose(&program.options), program.options.json);
     let runner = Runner::find(&program)?;
-    let desk = Desk::open(&program.ledger.dir).map_err(|error| open_failure(&error))?;
+    let mut desk = desk(&program)?;
     let run = match what.resume {
         Some(run) => run,
         None => {
             let text = serde_json::to_string(&selection).map_err(|error| Failure::new(Exit::Config, error))?;
-            desk.begin_run(&text, Time::now().0).map_err(|error| write_failure(&error))?
+            desk.begin_run(&text).map_err(failure)?
         }
     };
     match form {
@@ -218,7 +218,7 @@ async fn go(
     let mut running = Running { walk, desk, registry, selection, run, rate: what.rate, came: Arc::clone(&came) };
     let stop = Stop::listen(program.settings.config.drain, json);
     if !json {
-        start_bar(number, "changes");
+        start_bar(number);
     }
     let reader = open(&program)?;
     let pid = match runner {

@@ -1,6 +1,6 @@
 //! How are jobs that failed tried again?
 
-use event_detector_ledger::{Desk, Filter, Order, Reader, RecordedChange, RecordedJob, Status};
+use event_detector_ledger::{Decided, Filter, Order, Reader, RecordedChange, RecordedJob, Status};
 use event_detector_runtime::{ChangeRow, JobRow, Stage};
 use serde_json::json;
 
@@ -8,10 +8,10 @@ use crate::app::Program;
 use crate::args::{Selected, Time};
 use crate::console::Form;
 use crate::exit::{Exit, Failure};
-use crate::terminal::{json as json_line, out, say, say_json};
+use crate::terminal::{clean, json as json_line, out, say, say_json};
 
 use super::super::count;
-use super::{objects, open, open_failure, read_failure, select, settle, write_failure};
+use super::{desk, failure, objects, open, select, settle};
 
 /// So many changes are read at a time.
 const PAGE: usize = 500;
@@ -48,10 +48,20 @@ pub(super) async fn retry(program: Program, ids: &[String], selected: &Selected,
 
 /// Puts these jobs up for another attempt, and lets them end.
 pub(super) async fn again(program: Program, jobs: Vec<JobRow>) -> Result<Exit, Failure> {
-    let desk = Desk::open(&program.ledger.dir).map_err(|error| open_failure(&error))?;
-    desk.retry(&jobs, Time::now().0).map_err(|error| write_failure(&error))?;
-    drop(desk);
-    settle::settle(program, jobs).await
+    let decided = desk(&program)?.retry(&jobs, Time::now().0).map_err(failure)?;
+    refused(&decided, program.options.json);
+    settle::settle(program, decided.done).await
+}
+
+/// Says on standard error for which jobs nothing could be decided.
+pub(super) fn refused(decided: &Decided, json: bool) {
+    for (job, reason) in &decided.refused {
+        if json {
+            say_json(&json!({ "refused": { "job": job, "reason": reason } }));
+        } else {
+            say(&format!("warning: job {job} is left as it is: {}", clean(reason)));
+        }
+    }
 }
 
 /// The jobs of the changes that can be tried again, in the order of recording.
@@ -97,7 +107,7 @@ fn none(reader: &Reader, filter: &Filter, form: Form) -> Result<(), Failure> {
 fn each(reader: &Reader, filter: &Filter, mut told: impl FnMut(RecordedChange)) -> Result<(), Failure> {
     let mut last: ChangeRow = 0;
     loop {
-        let page = reader.changes(filter, Order::After(last), PAGE).map_err(|error| read_failure(&error))?;
+        let page = reader.changes(filter, Order::After(last), PAGE).map_err(failure)?;
         let is_last = page.len() < PAGE;
         for change in page {
             last = change.row;

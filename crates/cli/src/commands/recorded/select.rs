@@ -10,7 +10,7 @@ use crate::app::Program;
 use crate::args::Selected;
 use crate::exit::{Exit, Failure};
 
-use super::read_failure;
+use super::failure;
 
 /// So many changes of one beginning are named.
 const NAMED: usize = 5;
@@ -41,7 +41,7 @@ pub(super) fn filter(program: &Program, reader: &Reader, selected: &Selected) ->
 
 /// The events that globs stand for: of those that the program has or the ledger knows. A glob that stands for none is a mistake.
 pub(super) fn events(program: &Program, reader: &Reader, globs: &[String]) -> Result<Vec<String>, Failure> {
-    let mut known = reader.events().map_err(|error| read_failure(&error))?;
+    let mut known = reader.events().map_err(failure)?;
     known.extend(program.registry.detectors().iter().map(|detector| detector.name().to_owned()));
     known.sort_unstable();
     known.dedup();
@@ -73,7 +73,7 @@ fn keys(text: &str) -> Vec<String> {
 
 /// The one change that is named by a row, an id, or what it begins with.
 pub(super) fn row(reader: &Reader, id: &str) -> Result<ChangeRow, Failure> {
-    let found = reader.find(id, NAMED + 1).map_err(|error| read_failure(&error))?;
+    let found = reader.find(id, NAMED + 1).map_err(failure)?;
     match found.as_slice() {
         [row] => Ok(*row),
         [] => Err(Failure::new(Exit::NoInput, format!("the ledger has no change `{id}`")).with_hint(

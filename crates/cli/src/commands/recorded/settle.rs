@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use event_detector::Registry;
 use event_detector_ledger::{OpenError, Reader, RecordedJob, Sqlite, WholeJob};
-use event_detector_runtime::{JobRow, Millis, Stage};
+use event_detector_runtime::{JobRow, Millis, Sources, Stage};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -18,7 +18,7 @@ use crate::terminal::{clean, json as json_line, out, say, say_json};
 
 use super::super::count;
 use super::words::{job_name, job_sign, moment, stage};
-use super::{objects, open, open_failure, read_failure};
+use super::{objects, open, open_failure, failure};
 
 /// How often it is looked how far the jobs are that another program runs.
 const LOOK: Duration = Duration::from_millis(250);
@@ -59,7 +59,8 @@ pub(super) async fn settle(mut program: Program, jobs: Vec<JobRow>) -> Result<Ex
             program.registry = Registry::from_linked().map_err(|error| Failure::new(Exit::Config, error))?;
             let stop = Stop::listen(program.settings.config.drain, json);
             let runtime = program.runtime(Console::new(form), Some(ledger))?;
-            runtime.run_due(stop.requested()).await;
+            // Without a source it handles what is due, and ends.
+            runtime.run(Sources::default(), stop.requested(), |_nothing_is_read| {}).await;
         }
         Runner::There { pid } => follow(&reader, &jobs, pid, form).await?,
     }
@@ -77,7 +78,7 @@ pub(super) async fn follow(reader: &Reader, jobs: &[JobRow], pid: u32, form: For
     while !left.is_empty() {
         let mut open = Vec::new();
         for page in left.chunks(PAGE) {
-            for whole in reader.jobs(page).map_err(|error| read_failure(&error))? {
+            for whole in reader.jobs(page).map_err(failure)? {
                 if is_to_run(&whole.job, Time::now().0) {
                     open.push(whole.job.row);
                 } else {
@@ -134,7 +135,7 @@ pub(super) fn ended(reader: &Reader, jobs: &[JobRow], json: bool) -> Result<Exit
     let (mut succeeded, mut dead, mut waiting, mut others) = (0, 0, 0, 0);
     let mut next: Option<Millis> = None;
     for page in jobs.chunks(PAGE) {
-        for whole in reader.jobs(page).map_err(|error| read_failure(&error))? {
+        for whole in reader.jobs(page).map_err(failure)? {
             match whole.job.state.stage {
                 Stage::Succeeded => succeeded += 1,
                 Stage::Dead => dead += 1,

@@ -13,7 +13,7 @@ use crate::terminal::{clean, json as json_line, out};
 
 use super::diff::{Difference, differences};
 use super::words::{describe, job_name, job_sign, moment, shortened, stage, took};
-use super::{objects, open, read_failure, select};
+use super::{objects, open, failure, select};
 
 /// The longest value of a document or a job that is shown whole, in characters.
 const MAX_VALUE: usize = 200;
@@ -24,7 +24,7 @@ const MAX_ERROR: usize = 2_000;
 pub(super) fn show(program: &Program, id: &str) -> Result<Exit, Failure> {
     let reader = open(program)?;
     let row = select::row(&reader, id)?;
-    let whole = reader.whole(row).map_err(|error| read_failure(&error))?;
+    let whole = reader.whole(row).map_err(failure)?;
     // Retention may delete it between the two.
     let whole = whole.ok_or_else(|| Failure::new(Exit::NoInput, format!("the ledger has no change `{id}` any more")))?;
     out(&match Form::choose(&program.options) {

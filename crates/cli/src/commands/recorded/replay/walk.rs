@@ -6,11 +6,10 @@ use std::time::Duration;
 use event_detector::{Change, Registry};
 use event_detector_ledger::{Desk, Filter, Order, Reader, RecordedChange};
 use event_detector_runtime::{ChangeRow, Intake, JobRow, Source, SourceEnd, SourceError};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::args::{Rate, Time};
-use crate::commands::recorded::settle::is_to_run;
-use crate::commands::recorded::{read_failure, write_failure};
+use crate::commands::recorded::failure;
 use crate::exit::Failure;
 use crate::terminal::count_change;
 
@@ -19,12 +18,6 @@ use super::selection::Selection;
 
 /// So many changes are read at a time.
 const PAGE: usize = 200;
-
-/// How often it is looked whether jobs have ended.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// So many jobs are looked at in one go.
-const JOBS: usize = 500;
 
 /// Comes to each change that a selection means, in the order of recording.
 pub(super) struct Walk {
@@ -44,13 +37,14 @@ impl Walk {
 
     /// The next change, with its content where that can be read.
     pub(super) fn next(&mut self) -> Result<Option<(RecordedChange, Result<Change, String>)>, Failure> {
-        let failure = |error| read_failure(&error);
         if self.page.len() == 0 {
             self.page = self.reader.changes(&self.filter, Order::After(self.last), PAGE).map_err(failure)?.into_iter();
         }
         let Some(recorded) = self.page.next().filter(|recorded| recorded.row <= self.up_to) else { return Ok(None) };
         self.last = recorded.row;
-        let content = self.reader.content(recorded.row).map_err(failure)?;
+        // One that is gone meanwhile has nothing to be asked about.
+        let gone = || Err("it is not kept any more".to_owned());
+        let content = self.reader.content(recorded.row).map_err(failure)?.map_or_else(gone, |(_, content)| content);
         Ok(Some((recorded, content)))
     }
 }
@@ -86,7 +80,7 @@ impl Running {
     /// Comes to one change; `false` when there is none left.
     fn step(&mut self) -> Result<bool, Failure> {
         let Some((recorded, content)) = self.walk.next()? else {
-            self.desk.finish_run(self.run, Time::now().0).map_err(|error| write_failure(&error))?;
+            self.desk.finish_run(self.run).map_err(failure)?;
             self.came().is_whole = true;
             return Ok(false);
         };
@@ -100,7 +94,7 @@ impl Running {
         let (failed, left_out) = (planned.failed() || content.is_err(), planned.left_out.len() as u64);
         let events = planned.verdicts.iter().filter(|verdict| verdict.fires).count() as u64;
         let jobs = self.desk.add_to_run(self.run, recorded.row, &planned.verdicts, &planned.jobs, Time::now().0);
-        let jobs = jobs.map_err(|error| write_failure(&error))?;
+        let jobs = jobs.map_err(failure)?;
         let mut came = self.came();
         came.changes += 1;
         came.events += events;
@@ -135,48 +129,25 @@ impl Running {
             }
         }
     }
-
-    /// Whether a job of the run has its attempt before it.
-    fn is_open(&self, from: &mut usize) -> Result<bool, Failure> {
-        let came = self.came();
-        while let Some(page) = came.jobs.get(*from..).filter(|rest| !rest.is_empty()) {
-            let page = &page[..page.len().min(JOBS)];
-            let jobs = self.walk.reader.jobs(page).map_err(|error| read_failure(&error))?;
-            if jobs.iter().any(|whole| is_to_run(&whole.job, Time::now().0)) {
-                return Ok(true);
-            }
-            *from += page.len();
-        }
-        Ok(false)
-    }
 }
 
-/// As a source of the runtime that runs the jobs: it ends when they have.
+/// As a source of the runtime that runs the jobs; that takes up what has become due before it ends.
 impl Source for Running {
     fn name(&self) -> String {
         format!("run {}", self.run)
     }
 
     async fn run(mut self, intake: Intake) -> Result<SourceEnd, SourceError> {
-        let stopper = intake.clone();
-        match self.all(move || stopper.is_stopping()).await {
+        match self.all(|| intake.is_stopping()).await {
             Err(failure) => {
                 let words = failure.message.clone();
                 self.came().failure = Some(failure);
-                return Err(words.into());
+                Err(words.into())
             }
             Ok(false) => {
-                return Ok(SourceEnd::Stopped { left: format!("the rest of it; `replay --resume {}` goes on there", self.run) });
+                Ok(SourceEnd::Stopped { left: format!("the rest of it; `replay --resume {}` goes on there", self.run) })
             }
-            Ok(true) => {}
+            Ok(true) => Ok(SourceEnd::Exhausted),
         }
-        let mut looked_at = 0;
-        while self.is_open(&mut looked_at).map_err(|failure| failure.message)? {
-            if intake.is_stopping() {
-                return Ok(SourceEnd::Stopped { left: "what jobs have left".to_owned() });
-            }
-            sleep(LOOK).await;
-        }
-        Ok(SourceEnd::Exhausted)
     }
 }
