@@ -106,9 +106,7 @@ impl App {
                 Command::List => commands::list(&program),
                 Command::Detect { file, verbose, strict } => commands::detect(&program, &file, verbose, strict).await,
                 Command::Demo { .. } => commands::demo(program, self.demo).await,
-                Command::Run { file, strict, .. } => {
-                    commands::run(program, self.sources, file.as_deref(), strict, watched.enable_images).await
-                }
+                Command::Run(what) => commands::run(program, self.sources, &what).await,
                 Command::Check { .. } => commands::check(program, watched.enable_images).await,
                 Command::Emit { collection, data, database, session, correlation_id, .. } => {
                     commands::emit(program, Emitted { collection, data, database, session, correlation_id }).await

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use serde::Deserialize;
 
 pub(crate) use recorded::{Kept, Letters, Recorded, Replay, Selected, Upkeep, Which};
+use values::time;
 pub(crate) use values::{Rate, Time, duration, size};
 
 /// Turns database changes into named business events, and runs their jobs.
@@ -61,6 +62,7 @@ A config file with everything it may hold:
   databases = [\"app\"]
   collections = [\"moves\", \"orders\"]  # all, where this is left out
   images = \"computed\"
+  on_gap = \"stop\"  # or \"skip\", where a part of the history is lost
 
   [ledger]  # what happened, on disk
   dir = \"detector-data\"
@@ -267,26 +269,7 @@ pub(crate) enum Command {
     /// Handle changes as they come: of a MongoDB with --mongodb, over HTTP with --listen, recorded ones with --file, and those of
     /// the program's own sources
     #[command(after_help = format!("{WATCHING}\n\n{LISTENING}\n\n{KEEPING}\n\nWith --file, a line is {RECORDED}"))]
-    Run {
-        /// Take what Hasura's event triggers post to http://HOST:PORT/hasura
-        #[arg(long, value_name = "HOST:PORT", env = "DETECTOR_LISTEN", hide_env_values = true)]
-        listen: Option<String>,
-        /// Recorded changes, one JSON object a line; `-` is standard input
-        #[arg(long, value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// Stop at the first line that is not a change; otherwise it is reported, and the next is read
-        #[arg(long, requires = "file")]
-        strict: bool,
-        #[command(flatten)]
-        kept: Kept,
-        /// Keep nothing: what is in flight is lost in a crash, and a repeat is handled again
-        #[arg(long, help_heading = "Ledger")]
-        no_ledger: bool,
-        #[command(flatten)]
-        watched: Watched,
-        #[command(flatten)]
-        limits: Limits,
-    },
+    Run(Box<Run>),
     /// Say whether a MongoDB can be watched, and what is missing
     #[command(after_help = CHECKING)]
     Check {
@@ -342,6 +325,33 @@ pub(crate) enum Command {
     },
 }
 
+/// Where changes come from, and what is kept of them.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Take what Hasura's event triggers post to http://HOST:PORT/hasura
+    #[arg(long, value_name = "HOST:PORT", env = "DETECTOR_LISTEN", hide_env_values = true)]
+    pub(crate) listen: Option<String>,
+    /// Recorded changes, one JSON object a line; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Stop at the first line that is not a change; otherwise it is reported, and the next is read
+    #[arg(long, requires = "file")]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
+    /// Keep nothing: what is in flight is lost in a crash, and a repeat is handled again
+    #[arg(long, help_heading = "Ledger")]
+    pub(crate) no_ledger: bool,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
+    /// Where a MongoDB begins that was not watched before: `now`, how long ago (1h), or a time (2026-11-26T14:30:00Z), as far as
+    /// its oplog reaches back [default: now]
+    #[arg(long, value_name = "TIME", help_heading = "MongoDB", value_parser = time)]
+    pub(crate) start: Option<Time>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
 /// What can be written.
 #[derive(Debug, Subcommand)]
 pub(crate) enum New {
@@ -375,7 +385,7 @@ impl Command {
     /// The address to listen at, if it was given one.
     pub(crate) fn listen(&self) -> Option<String> {
         match self {
-            Self::Run { listen, .. } => listen.clone(),
+            Self::Run(run) => run.listen.clone(),
             _ => None,
         }
     }
@@ -383,7 +393,8 @@ impl Command {
     /// What it was given to watch; nothing where it watches nothing.
     pub(crate) fn watched(&self) -> Watched {
         match self {
-            Self::Run { watched, .. } | Self::Check { watched } => watched.clone(),
+            Self::Run(run) => run.watched.clone(),
+            Self::Check { watched } => watched.clone(),
             _ => Watched::default(),
         }
     }
@@ -391,7 +402,7 @@ impl Command {
     /// Where it was told that the ledger is.
     pub(crate) fn kept(&self) -> Kept {
         match self {
-            Self::Run { kept, .. } => kept.clone(),
+            Self::Run(run) => run.kept.clone(),
             Self::Recorded(recorded) => recorded.kept().clone(),
             _ => Kept::default(),
         }
@@ -400,7 +411,8 @@ impl Command {
     /// The limits it was given; none where it runs no job.
     pub(crate) fn limits(&self) -> Limits {
         match self {
-            Self::Demo { limits } | Self::Run { limits, .. } | Self::Emit { limits, .. } => limits.clone(),
+            Self::Demo { limits } | Self::Emit { limits, .. } => limits.clone(),
+            Self::Run(run) => run.limits.clone(),
             Self::Recorded(recorded) => recorded.limits(),
             Self::Check { .. } | Self::Detect { .. } | Self::List | Self::New { .. } | Self::Completions { .. } => {
                 Limits::default()

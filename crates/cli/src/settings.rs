@@ -26,7 +26,7 @@ pub(crate) use mongodb::{MongoDbTable, Target, failure as mongodb_failure};
 const DEFAULT_FILE: &str = "detector.toml";
 
 /// The keys of the config file whose values are no secrets.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "only",
     "except",
     "log",
@@ -47,6 +47,7 @@ const KEYS: [&str; 24] = [
     "databases",
     "collections",
     "images",
+    "on_gap",
     "dir",
     "retention",
     "max_size",

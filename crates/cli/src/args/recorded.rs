@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use event_detector_ledger::Status;
 
-use super::values::{Rate, Time, rate, time};
 use super::Limits;
+use super::values::{Rate, Time, rate, time};
 
 /// What there is to say of listing changes.
 const EVENTS: &str = "\
@@ -342,9 +342,10 @@ impl Recorded {
             Self::Events { kept, .. } | Self::Show { kept, .. } | Self::Retry { kept, .. } | Self::Gaps { kept } => kept,
             Self::Replay(replay) => &replay.kept,
             Self::DeadLetters { what } => match what {
-                Letters::List { kept, .. } | Letters::Show { kept, .. } | Letters::Retry { kept, .. } | Letters::Drop { kept, .. } => {
-                    kept
-                }
+                Letters::List { kept, .. }
+                | Letters::Show { kept, .. }
+                | Letters::Retry { kept, .. }
+                | Letters::Drop { kept, .. } => kept,
             },
             Self::Ledger { what } => match what {
                 Upkeep::Check { kept } | Upkeep::Backup { kept, .. } | Upkeep::Migrate { kept } => kept,

@@ -57,7 +57,8 @@ impl Source for Once {
 
     async fn run(self, intake: Intake) -> Result<SourceEnd, SourceError> {
         match intake.submit(self.0).await {
-            Ok(()) => Ok(SourceEnd::Exhausted),
+            Ok(_taken) => Ok(SourceEnd::Exhausted),
+            // Without a ledger nothing else refuses it.
             Err(_stopping) => Ok(SourceEnd::Stopped { left: "the change".to_owned() }),
         }
     }

@@ -83,13 +83,14 @@ mod tests {
 
     #[test]
     fn fields_are_compared_down_to_their_values() {
-        let before = json!({ "a": 1, "gone": null, "same": "x", "deep": { "b": [1, { "c": 2 }], "d": true }, "at": { "$date": "1" } });
-        let after = json!({ "a": 2, "same": "x", "deep": { "b": [1, { "c": 3 }, 4], "d": true }, "at": { "$date": "2" }, "new": {} });
+        let before =
+            json!({ "a": 1, "gone": null, "same": "x", "deep": { "b": [1, { "c": 2 }], "d": true }, "at": { "$date": "1" } });
+        let after =
+            json!({ "a": 2, "same": "x", "deep": { "b": [1, { "c": 3 }, 4], "d": true }, "at": { "$date": "2" }, "new": {} });
 
         let (fields, same) = shown(&before, &after);
 
-        let expected =
-            ["a 1 2", r#"at {"$date":"1"} {"$date":"2"}"#, "deep.b.1.c 2 3", "+deep.b.2 4", "-gone null", "+new {}"];
+        let expected = ["a 1 2", r#"at {"$date":"1"} {"$date":"2"}"#, "deep.b.1.c 2 3", "+deep.b.2 4", "-gone null", "+new {}"];
         assert_eq!(fields, expected);
         assert_eq!(same, 3);
     }

@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::terminal::{clean, json as json_line, out, say};
 
 use super::words::{describe, second, sign, tally};
-use super::{objects, open, failure, select};
+use super::{failure, objects, open, select};
 
 /// How often it is looked whether something was recorded.
 const LOOK: Duration = Duration::from_millis(250);
@@ -130,7 +130,8 @@ fn print(change: &RecordedChange, form: Form) {
 /// The change in one line.
 pub(super) fn line(change: &RecordedChange, look: Look) -> String {
     let status = Status::of(change);
-    let mut line = format!("{}{}  {:>6}  {}", sign(status, look), look.dim(&second(change.recorded_at)), change.row, describe(change));
+    let mut line =
+        format!("{}{}  {:>6}  {}", sign(status, look), look.dim(&second(change.recorded_at)), change.row, describe(change));
     let names = names(&change.verdicts, look);
     let _infallible = write!(line, ": {}", if names.is_empty() { look.dim("no event") } else { names.join(", ") });
     let tally = tally(&change.jobs);

@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::terminal::{clean, json as json_line, out, say};
 
 use super::words::moment;
-use super::{open, failure};
+use super::{failure, open};
 
 /// Shows each gap, in the order in which they were noticed.
 pub(super) fn gaps(program: &Program) -> Result<Exit, Failure> {
@@ -32,7 +32,8 @@ pub(super) fn gaps(program: &Program) -> Result<Exit, Failure> {
 
 fn lines(gap: &LostPart, look: Look) -> String {
     let source = look.strong(&clean(&gap.source));
-    let mut text = format!("{:>4}  {}  {source}: {}\n", gap.gap, look.dim(&moment(gap.noticed_at)), look.bad(&clean(&gap.reason)));
+    let mut text =
+        format!("{:>4}  {}  {source}: {}\n", gap.gap, look.dim(&moment(gap.noticed_at)), look.bad(&clean(&gap.reason)));
     let to = if gap.to.is_empty() { "nobody knows".into() } else { clean(&gap.to) };
     let _infallible = writeln!(text, "      lost: behind {}, up to {to}", clean(&gap.from));
     text

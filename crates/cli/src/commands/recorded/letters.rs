@@ -153,12 +153,13 @@ fn drop_them(program: &Program, which: &Which, yes: bool) -> Result<Exit, Failur
             return Ok(Exit::Failed);
         }
     }
-    let desk = desk(&program)?;
     let rows: Vec<_> = letters.iter().map(|(_, job)| job.row).collect();
-    desk.drop_jobs(&rows, Time::now().0).map_err(failure)?;
+    let decided = desk(program)?.drop_jobs(&rows, Time::now().0).map_err(failure)?;
+    retry::refused(&decided, program.options.json);
+    let dropped = decided.done.len();
     match form {
-        Form::Json => say_json(&json!({ "dropped": { "jobs": rows.len() } })),
-        Form::Quiet(_) | Form::Full(_) => say(&format!("Dropped {jobs}; what is known of them stays.")),
+        Form::Json => say_json(&json!({ "dropped": { "jobs": dropped } })),
+        Form::Quiet(_) | Form::Full(_) => say(&format!("Dropped {}; what is known of them stays.", count(dropped as u64, "job"))),
     }
-    Ok(Exit::Success)
+    Ok(if decided.refused.is_empty() { Exit::Success } else { Exit::Failed })
 }

@@ -80,8 +80,9 @@ fn asked_for(program: &Program, reader: &Reader, what: &Replay) -> Result<Select
             .with_hint("`list` shows every event that it has"));
     }
     let up_to = reader.last().map_err(failure)?;
-    let (include_once, include_succeeded) = (what.include_once, what.include_succeeded);
-    Ok(Selection { include_once, include_succeeded, ..Selection::new(filter, up_to) })
+    let mut selection = Selection::new(filter, up_to);
+    (selection.include_once, selection.include_succeeded) = (what.include_once, what.include_succeeded);
+    Ok(selection)
 }
 
 /// Asks before everything that was recorded goes through the events.
@@ -132,9 +133,12 @@ fn dry_run(program: &Program, mut walk: Walk, selection: &Selection) -> Result<E
         }
     }
     if form == Form::Json {
-        say_json(&json!({ "dry_run": { "changes": changes, "events": events, "jobs": jobs, "left_out": left_out, "failed": failed } }));
+        say_json(
+            &json!({ "dry_run": { "changes": changes, "events": events, "jobs": jobs, "left_out": left_out, "failed": failed } }),
+        );
     } else {
-        let mut words = format!("{}: {} would fire, {} would run", count(changes, "change"), count(events, "event"), count(jobs, "job"));
+        let mut words =
+            format!("{}: {} would fire, {} would run", count(changes, "change"), count(events, "event"), count(jobs, "job"));
         for (number, what) in [(left_out, "left out"), (failed, "failed")] {
             if number > 0 {
                 let _infallible = write!(words, ", {number} {what}");
@@ -263,7 +267,8 @@ fn sum_up(came: &Came, run: i64, json: bool) {
         } }));
         return;
     }
-    let mut words = format!("{}: {} fired with {}", count(*changes, "change"), count(*events, "event"), count(jobs.len() as u64, "job"));
+    let mut words =
+        format!("{}: {} fired with {}", count(*changes, "change"), count(*events, "event"), count(jobs.len() as u64, "job"));
     for (number, what) in [(*left_out, "left out"), (*failed, "failed")] {
         if number > 0 {
             let _infallible = write!(words, ", {number} {what}");

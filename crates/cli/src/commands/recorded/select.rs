@@ -47,7 +47,8 @@ pub(super) fn events(program: &Program, reader: &Reader, globs: &[String]) -> Re
     known.dedup();
     for glob in globs {
         if !known.iter().any(|name| WildMatch::new(glob).matches(name)) {
-            let failure = Failure::new(Exit::Usage, format!("no event matches `{glob}`, neither of this program nor in the ledger"));
+            let failure =
+                Failure::new(Exit::Usage, format!("no event matches `{glob}`, neither of this program nor in the ledger"));
             return Err(match nearest(glob, known.iter().map(String::as_str)) {
                 Some(name) => failure.with_hint(format!("did you mean `{name}`? `list` shows every event of this program")),
                 None => failure.with_hint("`list` shows every event of this program"),

@@ -18,7 +18,7 @@ use crate::terminal::{clean, json as json_line, out, say, say_json};
 
 use super::super::count;
 use super::words::{job_name, job_sign, moment, stage};
-use super::{objects, open, open_failure, failure};
+use super::{failure, objects, open, open_failure};
 
 /// How often it is looked how far the jobs are that another program runs.
 const LOOK: Duration = Duration::from_millis(250);
@@ -160,7 +160,8 @@ pub(super) fn ended(reader: &Reader, jobs: &[JobRow], json: bool) -> Result<Exit
             }
         }
         if let Some(next) = &next {
-            let _infallible = write!(words, ", {waiting} waiting for another attempt, the next one at {next}; `run` makes it then");
+            let _infallible =
+                write!(words, ", {waiting} waiting for another attempt, the next one at {next}; `run` makes it then");
         }
         say(&(words + "."));
     }

@@ -13,7 +13,7 @@ use crate::terminal::{clean, json as json_line, out};
 
 use super::diff::{Difference, differences};
 use super::words::{describe, job_name, job_sign, moment, shortened, stage, took};
-use super::{objects, open, failure, select};
+use super::{failure, objects, open, select};
 
 /// The longest value of a document or a job that is shown whole, in characters.
 const MAX_VALUE: usize = 200;
@@ -62,8 +62,13 @@ pub(super) fn text(whole: &WholeChange, look: Look) -> String {
     }
     for run in &whole.runs {
         let ended = run.finished_at.map_or_else(|| "not finished".to_owned(), |at| format!("finished {}", moment(at)));
-        let _infallible =
-            writeln!(text, "\nRun {}: started {}, {ended}; it was asked for {}", run.run, moment(run.started_at), clean(&run.selection));
+        let _infallible = writeln!(
+            text,
+            "\nRun {}: started {}, {ended}; it was asked for {}",
+            run.run,
+            moment(run.started_at),
+            clean(&run.selection)
+        );
     }
     text
 }
@@ -77,7 +82,8 @@ fn facts(text: &mut String, whole: &WholeChange, look: Look) {
         .unwrap_or_default();
     let change = whole.change.as_ref().ok();
     let of_change = |wanted: fn(&Change) -> Option<String>| change.and_then(wanted).unwrap_or_default();
-    let deaths = if recorded.deaths == 0 { String::new() } else { format!("the program died {} times in its jobs", recorded.deaths) };
+    let deaths =
+        if recorded.deaths == 0 { String::new() } else { format!("the program died {} times in its jobs", recorded.deaths) };
     let lines = [
         ("id", recorded.id.clone()),
         ("source", format!("{}, number {}", recorded.source, recorded.seq)),
@@ -137,8 +143,11 @@ fn content(text: &mut String, change: &Change, look: Look) {
         }
     }
     if json["after_image"] == "lookup" {
-        let _infallible =
-            writeln!(text, "   {}", look.dim("the document after the change was looked up later, and may be newer than the change"));
+        let _infallible = writeln!(
+            text,
+            "   {}",
+            look.dim("the document after the change was looked up later, and may be newer than the change")
+        );
     }
 }
 
@@ -186,7 +195,8 @@ pub(super) fn job_lines(text: &mut String, whole: &WholeJob, look: Look) {
             (Some(outcome), Some(at)) => format!("{} after {}", clean(&outcome.replace('_', " ")), took(attempt.started_at, at)),
             _ => "on its way".to_owned(),
         };
-        let error = attempt.error.as_deref().map(|error| format!(": {}", look.bad(&shortened(error, MAX_ERROR)))).unwrap_or_default();
+        let error =
+            attempt.error.as_deref().map(|error| format!(": {}", look.bad(&shortened(error, MAX_ERROR)))).unwrap_or_default();
         let _infallible = writeln!(text, "      attempt {}  {}  {ended}{error}", attempt.attempt, moment(attempt.started_at));
     }
     if let Some(result) = &job.result {
@@ -198,6 +208,7 @@ pub(super) fn job_lines(text: &mut String, whole: &WholeJob, look: Look) {
             _ => "nobody has decided on it".to_owned(),
         };
         let reason = look.bad(&shortened(&letter.reason, MAX_ERROR));
-        let _infallible = writeln!(text, "      dead letter {} since {}, {decided}: {reason}", letter.letter, moment(letter.died_at));
+        let _infallible =
+            writeln!(text, "      dead letter {} since {}, {decided}: {reason}", letter.letter, moment(letter.died_at));
     }
 }

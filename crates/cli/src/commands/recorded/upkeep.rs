@@ -31,8 +31,10 @@ fn check_it(program: &Program) -> Result<Exit, Failure> {
     let positions = open(program).and_then(|reader| reader.positions().map_err(failure)).unwrap_or_default();
     match Form::choose(&program.options) {
         Form::Json => {
-            let rows: Map<String, Value> = report.rows.iter().map(|(table, rows)| ((*table).to_owned(), Value::from(*rows))).collect();
-            let sources = positions.iter().map(|at| json!({ "source": at.source, "changes": at.seq, "updated_at": moment(at.updated_at) }));
+            let rows: Map<String, Value> =
+                report.rows.iter().map(|(table, rows)| ((*table).to_owned(), Value::from(*rows))).collect();
+            let sources =
+                positions.iter().map(|at| json!({ "source": at.source, "changes": at.seq, "updated_at": moment(at.updated_at) }));
             let object = json!({
                 "is_whole": report.is_whole(), "rows": rows, "sources": sources.collect::<Vec<_>>(), "problems": report.problems,
             });
@@ -55,7 +57,12 @@ fn text(report: &CheckReport, positions: &[SourcePosition], dir: &Path, look: Lo
         let _infallible = writeln!(
             text,
             "{}",
-            look.dim(&format!("source {}: {} recorded, last at {}", clean(&at.source), count(at.seq.unsigned_abs(), "change"), moment(at.updated_at)))
+            look.dim(&format!(
+                "source {}: {} recorded, last at {}",
+                clean(&at.source),
+                count(at.seq.unsigned_abs(), "change"),
+                moment(at.updated_at)
+            ))
         );
     }
     let dir = clean(&dir.display().to_string()).into_owned();
@@ -79,7 +86,8 @@ fn back_up(program: &Program, file: &Path, force: bool) -> Result<Exit, Failure>
     if force && file.exists() {
         // The old copy goes only when the new one is there.
         let beside = file.with_added_extension("new");
-        let cannot = |error: std::io::Error| Failure::new(Exit::CannotCreate, format!("`{}` cannot be replaced: {error}", file.display()));
+        let cannot =
+            |error: std::io::Error| Failure::new(Exit::CannotCreate, format!("`{}` cannot be replaced: {error}", file.display()));
         if beside.exists() {
             std::fs::remove_file(&beside).map_err(cannot)?;
         }
@@ -91,7 +99,10 @@ fn back_up(program: &Program, file: &Path, force: bool) -> Result<Exit, Failure>
     let name = file.display().to_string();
     match Form::choose(&program.options) {
         Form::Json => say_json(&json!({ "backup": name })),
-        Form::Quiet(_) | Form::Full(_) => say(&format!("Copied to `{}`. To restore it: stop the program, and put it in the place of `ledger.db`, without `ledger.db-wal`, `ledger.db-shm` and `mark` beside it.", clean(&name))),
+        Form::Quiet(_) | Form::Full(_) => say(&format!(
+            "Copied to `{}`. To restore it: stop the program, and put it in the place of `ledger.db`, without `ledger.db-wal`, `ledger.db-shm` and `mark` beside it.",
+            clean(&name)
+        )),
     }
     Ok(Exit::Success)
 }

@@ -13,21 +13,21 @@ pub(super) struct Selection {
     /// The last change that was recorded when the run began: it ends there.
     pub(super) up_to: ChangeRow,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    since: Option<Millis>,
+    pub(super) since: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    until: Option<Millis>,
+    pub(super) until: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    status: Option<String>,
+    pub(super) status: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    keys: Option<Vec<String>>,
+    pub(super) keys: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    collection: Option<String>,
+    pub(super) collection: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    correlation_id: Option<String>,
+    pub(super) correlation_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    source: Option<String>,
+    pub(super) source: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rows: Option<Vec<ChangeRow>>,
+    pub(super) rows: Option<Vec<ChangeRow>>,
     /// Whether jobs run, too, whose effect is `once`.
     #[serde(default)]
     pub(super) include_once: bool,

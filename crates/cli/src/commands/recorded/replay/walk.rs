@@ -144,9 +144,7 @@ impl Source for Running {
                 self.came().failure = Some(failure);
                 Err(words.into())
             }
-            Ok(false) => {
-                Ok(SourceEnd::Stopped { left: format!("the rest of it; `replay --resume {}` goes on there", self.run) })
-            }
+            Ok(false) => Ok(SourceEnd::Stopped { left: format!("the rest of it; `replay --resume {}` goes on there", self.run) }),
             Ok(true) => Ok(SourceEnd::Exhausted),
         }
     }
