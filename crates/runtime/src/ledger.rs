@@ -7,6 +7,7 @@ mod life;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use event_detector::{Change, Effect};
 use futures::future::BoxFuture;
@@ -54,6 +55,16 @@ pub enum LedgerError {
 
 /// What a ledger was asked for, once it is done and on disk. Dropping it changes nothing of what will be done.
 pub type Receipt<T> = BoxFuture<'static, Result<T, LedgerError>>;
+
+/// A time as ledgers keep it.
+pub(crate) fn millis(time: SystemTime) -> Millis {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX))
+}
+
+/// A time that a ledger kept.
+pub(crate) fn time(millis: Millis) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
 
 /// Keeps what happened, on disk.
 ///
