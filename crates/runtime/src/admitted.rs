@@ -92,6 +92,7 @@ impl Runtime {
             let Inner { lanes, plugins, config, context, ledger, .. } = &*self.inner;
             let ticket = lanes.admit(lane).await;
             crash_point("after_recv");
+            self.inner.metrics.change();
             let start = Instant::now();
             change.add_default_context(context);
             plugins.change(&mut change, config.plugin_timeout).await;
@@ -212,6 +213,7 @@ impl Inner {
             let supervisor = Supervisor {
                 config: &self.config,
                 plugins: &self.plugins,
+                metrics: &self.metrics,
                 journal: journal.as_ref(),
                 cancellation: &self.environment.cancellation,
                 cancelled: &self.cancelled,
@@ -222,6 +224,7 @@ impl Inner {
             let scope = JobScope { change: Arc::clone(&change), environment: Arc::clone(&self.environment) };
             let jobs = Jobs::new(seats, scope, Arc::clone(self.threads.queue()));
             supervisor.settle_all(jobs, &mut events).await;
+            events.iter().flat_map(|event| &event.jobs).for_each(|job| self.metrics.job(job.status));
         }
         Report { change, events, duration: start.elapsed(), duplicate: None }
     }

@@ -93,6 +93,7 @@ impl Inner {
             }
         }
         if report.detected {
+            self.metrics.detection();
             match detector.jobs(change) {
                 Ok(jobs) => {
                     report.jobs.reserve_exact(jobs.len());

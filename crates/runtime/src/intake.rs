@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::admitted::{Admitted, Taken};
 use crate::job_threads::lock;
 use crate::ledger::{Gap, LedgerError};
+use crate::metrics::Metrics;
 use crate::report::Report;
 use crate::runtime::Runtime;
 use crate::source::{NotTaken, Rejected};
@@ -152,7 +153,7 @@ impl Intake {
 
     /// Whether a ledger keeps what is taken.
     pub fn has_ledger(&self) -> bool {
-        self.runtime.inner.ledger.is_some()
+        self.runtime.has_ledger()
     }
 
     /// The position that the source had last; `None` without a ledger, and for a source that is new to it.
@@ -204,6 +205,11 @@ impl Intake {
     /// The events that are watched for.
     pub fn registry(&self) -> &Registry {
         self.runtime.registry()
+    }
+
+    /// What the runtime has done since it started, in numbers.
+    pub fn metrics(&self) -> &Metrics {
+        self.runtime.metrics()
     }
 
     /// The changes that were admitted, from all sources, and have not settled.

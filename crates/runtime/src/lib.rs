@@ -16,6 +16,7 @@ mod job_threads;
 mod journal;
 mod lanes;
 mod ledger;
+mod metrics;
 mod plugin;
 mod report;
 mod resume;
@@ -35,6 +36,7 @@ pub use ledger::{
     ChangeRow, DeclaredJob, Entry, Gap, JobRow, JobState, Ledger, LedgerError, MAX_DEATHS, Millis, Outcome, Receipt, Recorded,
     RecordedVerdict, Recording, Recovered, Said, Stage, Unfinished, UnfinishedJob, WrongEntry,
 };
+pub use metrics::{Figure, FigureKind, Metrics, SourceMetrics};
 pub use plugin::{Plugin, PluginResult, Problem};
 pub use report::{EventReport, JobReport, JobStatus, Report};
 pub use runtime::{BuildError, Builder, Runtime};

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::job_threads::{JobThreads, lock};
 use crate::lanes::Lanes;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::plugin::{Plugin, Plugins};
 use crate::report::Report;
 
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) plugins: Plugins,
     pub(crate) lanes: Lanes,
     pub(crate) threads: JobThreads,
+    pub(crate) metrics: Metrics,
     canceller: Mutex<Option<Canceller>>,
     /// Told after the canceller is gone.
     pub(crate) cancelled: Notify,
@@ -121,6 +123,7 @@ impl Builder {
         let inner = Inner {
             lanes: Lanes::new(&self.config),
             threads: JobThreads::new(tokio),
+            metrics: Metrics::default(),
             config: self.config,
             ledger: self.ledger,
             environment: Arc::new(JobEnvironment { state: self.state, cancellation }),
@@ -183,6 +186,16 @@ impl Runtime {
     /// [says so](Report::duplicate); where it cannot be recorded, its events say why and no job runs.
     pub async fn handle(&self, change: impl Into<Change>) -> Report {
         self.admit(change.into()).await.settle().await
+    }
+
+    /// Whether a ledger keeps what is taken.
+    pub fn has_ledger(&self) -> bool {
+        self.inner.ledger.is_some()
+    }
+
+    /// What it has done since it started, in numbers.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     /// The changes that were admitted and have not settled: one whose report is being told is none of them.

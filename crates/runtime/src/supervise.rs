@@ -19,6 +19,7 @@ use crate::batch::{AttemptResult, Cut, Jobs};
 use crate::config::Config;
 use crate::journal::{Journal, finished, interrupted, refused, started};
 use crate::ledger::{Entry, JobState, LedgerError, Outcome, millis};
+use crate::metrics::Metrics;
 use crate::plugin::{Hook, Plugins, Problem};
 use crate::report::{EventReport, JobReport, JobStatus};
 use crate::retry::RetrySchedule;
@@ -32,6 +33,7 @@ const GRACE: Duration = Duration::from_millis(5);
 pub(crate) struct Supervisor<'r> {
     pub(crate) config: &'r Config,
     pub(crate) plugins: &'r Plugins,
+    pub(crate) metrics: &'r Metrics,
     /// Where there is a ledger.
     pub(crate) journal: Option<&'r Journal>,
     pub(crate) cancellation: &'r Cancellation,
@@ -260,6 +262,7 @@ impl<'r> Supervisor<'r> {
         job.begun = false;
         job.attempting = true;
         job.attempts += 1;
+        self.metrics.attempt();
         let own = after(now, self.limit(look.job(job.place)));
         let deadline = self.deadline.map_or(own, |end| end.min(own));
         look.jobs.begin(job.place, job.attempts, deadline);
