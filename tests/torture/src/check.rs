@@ -58,6 +58,8 @@ pub(crate) enum Promise {
     OrderedEvents,
     /// No part of the history was given up.
     NoGap,
+    /// The program ends well, and in time, when it is told to.
+    Stop,
 }
 
 /// A promise that was not kept.

@@ -3,8 +3,9 @@
 mod ledger;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-pub(crate) use ledger::{Progress, open, progress, read};
+pub(crate) use ledger::{Progress, has_position, open, progress, read};
 
 /// What can happen to a wall, and the jobs that it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,15 +146,8 @@ impl Event {
     }
 }
 
-impl Written {
-    /// How many jobs follow.
-    pub(crate) fn jobs(&self) -> usize {
-        self.events.iter().map(|event| event.jobs().len()).sum()
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Version {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} version {}", self.document, self.number)
     }
 }

@@ -48,7 +48,7 @@ pub mod painted {
 }
 
 /// A wall has another number, and no number is told before the ones before it.
-#[event("wall.numbered")]
+#[event("wall.numbered", ordered)]
 pub mod numbered {
     use super::*;
 
@@ -94,7 +94,7 @@ async fn engrave(cx: JobContext) -> anyhow::Result<()> {
 }
 
 /// Must not happen twice.
-#[job]
+#[job(effect = "once")]
 async fn bill(cx: JobContext) -> anyhow::Result<()> {
     have_effect(&cx, Will::Succeed).await
 }
@@ -121,6 +121,15 @@ async fn have_effect(cx: &JobContext, will: Will) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Ends with whoever holds the other side of standard input: nobody watches a program that was left behind.
+fn end_with_owner() {
+    std::thread::spawn(|| {
+        let _ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::abort();
+    });
+}
+
 fn main() -> ExitCode {
+    end_with_owner();
     App::default().state(Receiver::default()).main()
 }

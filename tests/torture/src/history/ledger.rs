@@ -30,6 +30,12 @@ pub(crate) fn open(folder: &Path) -> anyhow::Result<Connection> {
     Ok(connection)
 }
 
+/// Whether a source knows where it begins.
+pub(crate) fn has_position(connection: &Connection) -> bool {
+    let count = connection.query_row("SELECT count(*) FROM positions WHERE position IS NOT NULL", [], |row| row.get::<_, i64>(0));
+    count.is_ok_and(|count| count > 0)
+}
+
 /// How far the program has got, while it runs.
 pub(crate) fn progress(connection: &Connection) -> anyhow::Result<Progress> {
     let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
