@@ -239,3 +239,41 @@ pub struct UnfinishedJob {
     /// Where it has got to.
     pub state: JobState,
 }
+
+impl<L: Ledger + ?Sized> Ledger for Arc<L> {
+    fn record(&self, recording: Recording) -> Receipt<Recorded> {
+        (**self).record(recording)
+    }
+
+    fn note(&self, entries: Vec<(JobRow, Entry)>) -> Receipt<()> {
+        (**self).note(entries)
+    }
+
+    fn keep(&self, source: &str, position: Vec<u8>) {
+        (**self).keep(source, position);
+    }
+
+    fn position(&self, source: &str) -> Receipt<Option<Vec<u8>>> {
+        (**self).position(source)
+    }
+
+    fn gap(&self, gap: Gap) -> Receipt<()> {
+        (**self).gap(gap)
+    }
+
+    fn recover(&self) -> Receipt<Recovered> {
+        (**self).recover()
+    }
+
+    fn take_due(&self, limit: usize) -> Receipt<Vec<Unfinished>> {
+        (**self).take_due(limit)
+    }
+
+    fn wait_for_due(&self) -> BoxFuture<'static, ()> {
+        (**self).wait_for_due()
+    }
+
+    fn close(&self) -> Receipt<()> {
+        (**self).close()
+    }
+}
