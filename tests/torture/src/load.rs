@@ -91,8 +91,7 @@ impl Writing {
         let plan = plan::plan(rng, changes, load.writers());
         let gate = Arc::new(Gate::new());
         let planned = plan.iter().flatten().cloned().collect();
-        let writers =
-            plan.into_iter().map(|changes| load.clone().write(changes, Arc::clone(&gate), rng.fork())).collect();
+        let writers = plan.into_iter().map(|changes| load.clone().write(changes, Arc::clone(&gate), rng.fork())).collect();
         Self { writers, gate, planned }
     }
 

@@ -105,9 +105,21 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
         let mut row = vec![format!("{kind} {with}")];
         match end {
             End::Judged { counted, ends, recovery, violations } => {
-                let Counted { written, matching, recorded, jobs, dead_letters, interrupted, set_aside, effects, doubles } = *counted;
-                let numbers =
-                    [written, matching, recorded, jobs, dead_letters, set_aside, *ends, interrupted, effects, doubles, violations.len()];
+                let Counted { written, matching, recorded, jobs, dead_letters, interrupted, set_aside, effects, doubles } =
+                    *counted;
+                let numbers = [
+                    written,
+                    matching,
+                    recorded,
+                    jobs,
+                    dead_letters,
+                    set_aside,
+                    *ends,
+                    interrupted,
+                    effects,
+                    doubles,
+                    violations.len(),
+                ];
                 row.extend(numbers.map(|number| number.to_string()));
                 row.push(format!("{}..{} ms", recovery.median_ms, recovery.longest_ms));
             }
@@ -143,7 +155,8 @@ mod tests {
     }
 
     fn judged(broken: usize) -> Outcome {
-        let violation = Violation { promise: Promise::NothingLost, what: "w1 version 2 was written, and is not recorded".to_owned() };
+        let violation =
+            Violation { promise: Promise::NothingLost, what: "w1 version 2 was written, and is not recorded".to_owned() };
         let (counted, recovery) = (Counted { written: 77, ..Counted::default() }, Recovery { median_ms: 3, longest_ms: 9 });
         outcome(End::Judged { counted, ends: 20, recovery, violations: vec![violation; broken] })
     }

@@ -87,7 +87,11 @@ impl Run {
         let mut connection = None;
         while !self.load.is_taken(connection.as_ref()).await {
             self.program()?.is_running()?;
-            ensure!(since.elapsed() < AT_WORK_WITHIN, "{} s after its start the program takes no changes", AT_WORK_WITHIN.as_secs());
+            ensure!(
+                since.elapsed() < AT_WORK_WITHIN,
+                "{} s after its start the program takes no changes",
+                AT_WORK_WITHIN.as_secs()
+            );
             sleep(PAUSE).await;
             connection = history::open(&self.data).ok();
         }

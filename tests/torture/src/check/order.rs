@@ -15,10 +15,15 @@ impl<'h> Found<'h> {
             }
             // An attempt that was interrupted before its effect is known to nobody; the next one has the job's first effect then.
             let first = |found: &Self, change, job| found.arrivals_of(change, job).first().map(|(place, _)| *place);
-            self.check_apart(Promise::Order, &changes, |_| true, |found, change, job| {
-                let first = first(found, change, job)?;
-                Some((first, first))
-            });
+            self.check_apart(
+                Promise::Order,
+                &changes,
+                |_| true,
+                |found, change, job| {
+                    let first = first(found, change, job)?;
+                    Some((first, first))
+                },
+            );
         }
     }
 

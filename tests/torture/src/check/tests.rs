@@ -95,9 +95,11 @@ impl Run {
         self.ledger.jobs[job].attempts = outcomes.len() as i64;
         self.ledger.attempts.retain(|attempt| attempt.job != row);
         let attempts = outcomes.iter().zip(1..);
-        self.ledger
-            .attempts
-            .extend(attempts.map(|(outcome, number)| Attempt { job: row, number, outcome: (*outcome).to_owned() }));
+        self.ledger.attempts.extend(attempts.map(|(outcome, number)| Attempt {
+            job: row,
+            number,
+            outcome: (*outcome).to_owned(),
+        }));
         self.ledger.dead_letters.push((row, "because".to_owned()));
     }
 

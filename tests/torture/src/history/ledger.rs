@@ -88,8 +88,7 @@ fn rows<T>(connection: &Connection, sql: &str, read: impl Fn(&Row<'_>) -> rusqli
 }
 
 fn changes(connection: &Connection) -> anyhow::Result<Vec<Change>> {
-    let mut statement =
-        connection.prepare("SELECT change, source, seq, id, deaths, form, body FROM changes ORDER BY change")?;
+    let mut statement = connection.prepare("SELECT change, source, seq, id, deaths, form, body FROM changes ORDER BY change")?;
     let mut rows = statement.query([])?;
     let mut changes = Vec::new();
     while let Some(row) = rows.next()? {
@@ -136,7 +135,8 @@ mod tests {
 
     #[test]
     fn the_version_is_read_from_each_form_of_a_change() {
-        let insert = bson::doc! { "operationType": "insert", "documentKey": { "_id": "w7" }, "fullDocument": { "version": 1_i64 } };
+        let insert =
+            bson::doc! { "operationType": "insert", "documentKey": { "_id": "w7" }, "fullDocument": { "version": 1_i64 } };
         let update = bson::doc! {
             "operationType": "update", "documentKey": { "_id": "w7" }, "updateDescription": { "updatedFields": { "version": 2_i64 } },
         };

@@ -151,8 +151,68 @@ fn payload(change: &Written) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
     use crate::history::Version;
+
+    /// Answers one request on each of as many connections, and returns the ids that were sent.
+    async fn answer(listener: TcpListener, answers: &[&str]) -> Vec<String> {
+        let mut ids = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = String::new();
+            let body = loop {
+                let mut bytes = [0; 4096];
+                let length = stream.read(&mut bytes).await.unwrap();
+                request += std::str::from_utf8(&bytes[..length]).unwrap();
+                let body = request.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str::<Value>(body).ok());
+                if let Some(body) = body {
+                    break body;
+                }
+            };
+            ids.push(body["id"].as_str().unwrap().to_owned());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        ids
+    }
+
+    #[tokio::test]
+    async fn a_payload_is_sent_again_with_its_id_until_it_is_acknowledged() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let http = Http { address: listener.local_addr().unwrap() };
+        let change = Written { version: Version { document: "w1".to_owned(), number: 1 }, events: [Event::Built].into() };
+        let gate = Arc::new(Gate::new());
+        gate.open(1);
+        let answers = [
+            "",
+            "HTTP/1.1 503 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 507 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        ];
+
+        // With this seed nothing is sent once more than it must be.
+        let sending = http.send(vec![change.clone()], gate, Rng::with_seed(1));
+        let (sent, ids) = tokio::join!(sending, answer(listener, &answers));
+
+        sent.unwrap();
+        assert_eq!(ids, vec![payload(&change)["id"].as_str().unwrap(); 4]);
+    }
+
+    #[tokio::test]
+    async fn a_payload_that_is_refused_ends_the_run() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let http = Http { address: listener.local_addr().unwrap() };
+        let change = Written { version: Version { document: "w1".to_owned(), number: 1 }, events: [Event::Built].into() };
+        let gate = Arc::new(Gate::new());
+        gate.open(1);
+        let answers = ["HTTP/1.1 409 x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nother"];
+
+        let sending = http.send(vec![change], gate, Rng::with_seed(1));
+        let (sent, _) = tokio::join!(sending, answer(listener, &answers));
+
+        assert!(sent.unwrap_err().to_string().contains("409"));
+    }
 
     #[test]
     fn a_payload_changes_the_columns_of_its_events_alone() {
