@@ -1,1 +1,22 @@
 //! The embedded ledger: one SQLite database on one node.
+//!
+//! [`Sqlite`] keeps what a runtime does. The tables are documented in `schema.sql`; people may read them with `sqlite3` while a program
+//! writes.
+
+mod fault;
+mod files;
+mod lock;
+mod mark;
+mod open_error;
+mod opening;
+mod queue;
+mod rows;
+mod schema;
+mod sqlite;
+mod stats;
+mod store;
+mod writer;
+
+pub use open_error::OpenError;
+pub use sqlite::{Options, Sqlite};
+pub use stats::Stats;

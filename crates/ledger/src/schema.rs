@@ -1,0 +1,135 @@
+//! How does a database come to have the tables of this version?
+
+use std::path::Path;
+use std::time::Duration;
+
+use event_detector_runtime::{crash_point, spoiled};
+use rusqlite::backup::Progress;
+use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
+
+use crate::files::{Files, now, sync_dir};
+use crate::open_error::OpenError;
+use crate::rows::{Knowledge, insert};
+
+/// So long a transaction waits for one of another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More statements than there are in the program.
+const STATEMENTS: usize = 96;
+
+/// KiB of pages that are kept in memory, so that the indexes' inner pages are there.
+const CACHE: i64 = 32 * 1024;
+
+/// What leads from one version of the tables to the next: the first step makes version 1.
+pub(crate) static STEPS: &[Step] = &[create];
+
+/// One step of the way, inside a transaction.
+pub(crate) type Step = fn(&Connection) -> Result<(), OpenError>;
+
+/// How a database is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// To write, and to make it where it is missing.
+    Create,
+    /// To write to one that is there.
+    Write,
+    /// To read one that is there.
+    Read,
+}
+
+/// A connection with the settings that the ledger's promises need.
+pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, OpenError> {
+    let flags = match access {
+        Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+    };
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    if access != Access::Read {
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(OpenError::Failed(format!("the journal mode is `{mode}` and cannot be `wal` here; use a local disk")));
+        }
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        // The writer does it itself, after those who wait were answered.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    }
+    connection.pragma_update(None, "cache_size", -CACHE)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // Damaged pages are noticed where they are read, before anything follows from them.
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
+/// The version of the tables; 0 where there are none.
+pub(crate) fn version(connection: &Connection) -> Result<u32, OpenError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Whether there is nothing in the database.
+pub(crate) fn is_empty(connection: &Connection) -> Result<bool, OpenError> {
+    Ok(connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?)
+}
+
+/// Refuses tables that are not those of this version.
+pub(crate) fn require_current(connection: &Connection) -> Result<(), OpenError> {
+    let needed = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
+    match version(connection)? {
+        found if found == needed => Ok(()),
+        0 => Err(OpenError::Damaged("`ledger.db` holds no ledger".to_owned())),
+        found if found > needed => Err(OpenError::Newer { found, supported: needed }),
+        found => Err(OpenError::Older { found, needed }),
+    }
+}
+
+/// Brings the tables to the last version, in one transaction, after a copy of those that were there.
+pub(crate) fn migrate(connection: &mut Connection, files: &Files, steps: &[Step]) -> Result<(), OpenError> {
+    let supported = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    let found = version(connection)?;
+    if found > supported {
+        return Err(OpenError::Newer { found, supported });
+    }
+    let left = &steps[found as usize..];
+    if left.is_empty() {
+        return Ok(());
+    }
+    match (found, is_empty(connection)?) {
+        (0, true) => {}
+        (0, false) => return Err(OpenError::Damaged("`ledger.db` is the database of another program".to_owned())),
+        _ => copy(connection, files, found)?,
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for step in left {
+        step(&transaction)?;
+        crash_point("mid_migration");
+    }
+    transaction.pragma_update(None, "user_version", supported)?;
+    transaction.commit()?;
+    if found > 0 {
+        tracing::info!(from = found, to = supported, "the ledger's tables were brought to this version");
+    }
+    Ok(())
+}
+
+/// Copies the database as it is before its tables are changed.
+fn copy(connection: &Connection, files: &Files, version: u32) -> Result<(), OpenError> {
+    let path = files.backup(version);
+    // Made first, so that it is its owner's alone from the first byte on.
+    let file = crate::files::open_private(&path).map_err(OpenError::file(path.clone()))?;
+    file.set_len(0).map_err(OpenError::file(path.clone()))?;
+    connection.backup(MAIN_DB, &path, None::<fn(Progress)>)?;
+    file.sync_all().and_then(|()| sync_dir(files.dir())).map_err(OpenError::file(path))
+}
+
+/// Makes the tables of version 1.
+fn create(connection: &Connection) -> Result<(), OpenError> {
+    connection.execute_batch(include_str!("schema.sql"))?;
+    if spoiled("unique-key") {
+        connection.execute_batch("DROP INDEX changes_by_id; CREATE INDEX changes_by_id ON changes (id, source)")?;
+    }
+    insert(connection, &Knowledge { generation: 0, commits: 0, created_at: now() })?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! The ledger as a program meets it: what is asked for, killed, damaged and opened again.
+
+mod conformance;
+mod support;
