@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use tokio::process::Command;
 use tokio::time::sleep;
 
@@ -13,7 +13,7 @@ use crate::load::Writing;
 use crate::run::{Judged, Run};
 
 /// How long a program may live that is started to die at a point that it passes again and again.
-const DEAD_WITHIN: Duration = Duration::from_secs(20);
+const DEAD_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often the disk is filled.
 const FILLINGS: usize = 10;
@@ -31,11 +31,13 @@ pub(crate) struct Point {
 }
 
 /// The points that a run passes.
-pub(crate) const POINTS: [Point; 7] = [
+pub(crate) const POINTS: [Point; 8] = [
     Point { name: "after_recv", passes: 100 },
     Point { name: "after_detect_before_commit", passes: 100 },
     Point { name: "before_ledger_commit", passes: 10 },
     Point { name: "after_ledger_commit", passes: 10 },
+    // The last one is at the end, when the program is told to stop.
+    Point { name: "mid_checkpoint", passes: 1 },
     Point { name: "after_attempt_started", passes: 100 },
     Point { name: "mid_job", passes: 100 },
     Point { name: "after_effect_before_finish", passes: 100 },
@@ -84,7 +86,9 @@ pub(crate) async fn point(mut run: Run, changes: usize, point: Point) -> anyhow:
     run.restart_to_die(point.name, nth)?;
     writing.gate().open(changes);
     if !run.died(DEAD_WITHIN).await? {
-        bail!("the program has not passed `{}` for the {nth}. time in {} s", point.name, DEAD_WITHIN.as_secs());
+        run.tell_to_stop().await?;
+        let died = run.died(DEAD_WITHIN).await.with_context(|| format!("`{}` was not passed {nth} times", point.name))?;
+        ensure!(died, "the program has not ended, and has not passed `{}` {nth} times", point.name);
     }
     run.restart()?;
     run.judge(writing).await
@@ -115,9 +119,11 @@ pub(crate) async fn disk(mut run: Run, changes: usize, disk: &Path) -> anyhow::R
     let writing = Writing::start(&run.load, &mut run.rng, changes);
     let filler = disk.join("filler");
     for filling in 0..FILLINGS {
-        writing.gate().open(share(changes, FILLINGS + 1, filling));
-        sleep(Duration::from_millis(run.rng.u64(0..300))).await;
+        let part = share(changes, FILLINGS + 1, filling);
+        writing.gate().open(part / 2);
+        sleep(Duration::from_millis(run.rng.u64(0..100))).await;
         fill(&filler)?;
+        writing.gate().open(part - part / 2);
         sleep(Duration::from_millis(run.rng.u64(300..1_500))).await;
         fs::remove_file(&filler).context("the disk cannot be freed")?;
         sleep(Duration::from_millis(run.rng.u64(300..800))).await;

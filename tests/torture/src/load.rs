@@ -32,6 +32,14 @@ impl Load {
         }
     }
 
+    /// How often the program said that something is to be sent again.
+    pub(crate) fn refused(&self) -> usize {
+        match self {
+            Self::MongoDb(_) => 0,
+            Self::Http(http) => http.refused(),
+        }
+    }
+
     /// How many write at a time.
     fn writers(&self) -> usize {
         match self {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use tokio::process::{Child, Command};
+use anyhow::{Context, bail, ensure};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 /// Stands beside this program once it is built.
@@ -31,6 +31,8 @@ pub(crate) struct Start {
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
+    /// Its standard input; apart from the child, because to wait for that is to close it.
+    _owner: Option<ChildStdin>,
     started: Instant,
 }
 
@@ -72,8 +74,9 @@ impl Start {
         command.envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
         // It ends at the end of its standard input, which is the end of this process.
         command.stdin(Stdio::piped()).stdout(log()?).stderr(log()?).kill_on_drop(true);
-        let child = command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
-        Ok(Program { child, started: Instant::now() })
+        let mut child = command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
+        let owner = child.stdin.take();
+        Ok(Program { child, _owner: owner, started: Instant::now() })
     }
 }
 
@@ -93,35 +96,44 @@ impl Program {
         self.child.kill().await.context("the program cannot be killed")
     }
 
+    /// Tells it to stop, and returns at once.
+    ///
+    /// # Errors
+    ///
+    /// When it had ended before.
+    pub(crate) async fn tell_to_stop(&mut self) -> anyhow::Result<()> {
+        self.is_running()?;
+        let id = self.child.id().context("the program has ended")?;
+        let sent = Command::new("kill").args(["-s", "TERM", &id.to_string()]).status().await.context("cannot run `kill`")?;
+        ensure!(sent.success(), "the program cannot be told to stop");
+        Ok(())
+    }
+
     /// Tells it to stop; how it ended, and after how long.
     ///
     /// # Errors
     ///
     /// When it had ended before, or does not end at all.
     pub(crate) async fn terminate(mut self) -> anyhow::Result<(ExitStatus, Duration)> {
-        self.is_running()?;
-        let id = self.child.id().context("the program has ended")?;
         let told = Instant::now();
-        let sent = Command::new("kill").args(["-s", "TERM", &id.to_string()]).status().await.context("cannot run `kill`")?;
-        if !sent.success() {
-            bail!("the program cannot be told to stop");
-        }
+        self.tell_to_stop().await?;
         match timeout(STOPPED_WITHIN, self.child.wait()).await {
             Ok(status) => Ok((status?, told.elapsed())),
             Err(_) => bail!("the program was told to stop {} s ago, and runs on", STOPPED_WITHIN.as_secs()),
         }
     }
 
-    /// Waits until it has ended by itself, or `within` has passed; whether it has.
+    /// Waits until it has died, or `within` has passed; whether it has.
     ///
     /// # Errors
     ///
-    /// When the system does not say.
-    pub(crate) async fn ended(&mut self, within: Duration) -> anyhow::Result<bool> {
-        match timeout(within, self.child.wait()).await {
-            Ok(status) => status.map(|_| true).context("cannot wait for the program"),
-            Err(_) => Ok(false),
-        }
+    /// When it ended in another way.
+    pub(crate) async fn died(&mut self, within: Duration) -> anyhow::Result<bool> {
+        let Ok(status) = timeout(within, self.child.wait()).await else { return Ok(false) };
+        let status = status.context("cannot wait for the program")?;
+        // No code: a signal ended it.
+        ensure!(status.code().is_none(), "the program ended with {status}, and was to die");
+        Ok(true)
     }
 
     /// That it runs.

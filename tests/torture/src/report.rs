@@ -11,6 +11,16 @@ use crate::check::{Counted, Violation};
 /// Violations that are told in words; the rest is counted.
 const TOLD: usize = 10;
 
+const HEAD: [&str; 16] = [
+    "run", "changes", "matching", "refused", "recorded", "jobs", "dead", "aside", "ends", "cut", "effects", "doubles", "broken",
+    "recovery", "stop", "seconds",
+];
+
+const LEGEND: &str = "\
+refused: payloads that were answered and had to be sent again; aside: changes that saw too many deaths of the program
+cut: attempts in whose middle it ended; recovery: from a start to the first effect; stop: from SIGTERM to the end (median..longest)
+";
+
 /// What a run came to.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
@@ -35,7 +45,12 @@ pub(crate) enum End {
         counted: Counted,
         /// How often the program ended.
         ends: usize,
-        recovery: Recovery,
+        /// How often a payload was answered, and had to be sent again.
+        refused: usize,
+        /// From a start to the first effect.
+        recovery: Times,
+        /// From the word to stop to the end.
+        stop: Times,
         violations: Vec<Violation>,
     },
     /// It could not be brought to its end.
@@ -44,14 +59,14 @@ pub(crate) enum End {
     Skipped { why: String },
 }
 
-/// How long the program took from a start to the first effect.
+/// How long something took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub(crate) struct Recovery {
+pub(crate) struct Times {
     pub(crate) median_ms: u128,
     pub(crate) longest_ms: u128,
 }
 
-impl Recovery {
+impl Times {
     /// Of these times.
     pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         times.sort();
@@ -98,40 +113,27 @@ impl Outcome {
 
 /// The numbers of all runs.
 pub(crate) fn table(outcomes: &[Outcome]) -> String {
-    let head = ["run", "changes", "matching", "recorded", "jobs", "dead", "aside", "ends", "cut", "effects", "doubles", "broken"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows[0].extend(["recovery", "seconds"].map(str::to_owned));
+    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     for Outcome { kind, with, seconds, end, .. } in outcomes {
         let mut row = vec![format!("{kind} {with}")];
         match end {
-            End::Judged { counted, ends, recovery, violations } => {
+            End::Judged { counted, ends, refused, recovery, stop, violations } => {
                 let Counted { written, matching, recorded, jobs, dead_letters, interrupted, set_aside, effects, doubles } =
                     *counted;
-                let numbers = [
-                    written,
-                    matching,
-                    recorded,
-                    jobs,
-                    dead_letters,
-                    set_aside,
-                    *ends,
-                    interrupted,
-                    effects,
-                    doubles,
-                    violations.len(),
-                ];
-                row.extend(numbers.map(|number| number.to_string()));
-                row.push(format!("{}..{} ms", recovery.median_ms, recovery.longest_ms));
+                let of_ledger = [written, matching, *refused, recorded, jobs, dead_letters, set_aside];
+                let of_effects = [*ends, interrupted, effects, doubles, violations.len()];
+                row.extend(of_ledger.iter().chain(&of_effects).map(usize::to_string));
+                row.extend([recovery, stop].map(|times| format!("{}..{} ms", times.median_ms, times.longest_ms)));
             }
             End::Failed { .. } => row.push("failed".to_owned()),
             End::Skipped { .. } => row.push("skipped".to_owned()),
         }
-        row.resize(rows[0].len() - 1, String::new());
+        row.resize(HEAD.len() - 1, String::new());
         row.push(format!("{seconds:.1}"));
         rows.push(row);
     }
     let widths: Vec<usize> =
-        (0..rows[0].len()).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or_default()).collect();
+        (0..HEAD.len()).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or_default()).collect();
     let lines = rows.iter().map(|row| {
         let cells = row.iter().zip(&widths).enumerate();
         let cells = cells.map(|(column, (cell, &width))| match column {
@@ -140,9 +142,7 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
         });
         format!("{}\n", cells.collect::<String>().trim_end())
     });
-    let legend = "cut: attempts in whose middle the program ended; aside: changes that saw too many of its deaths; \
-                  recovery: from a start to the first effect, median..longest\n";
-    lines.collect::<String>() + legend
+    lines.collect::<String>() + LEGEND
 }
 
 #[cfg(test)]
@@ -157,8 +157,9 @@ mod tests {
     fn judged(broken: usize) -> Outcome {
         let violation =
             Violation { promise: Promise::NothingLost, what: "w1 version 2 was written, and is not recorded".to_owned() };
-        let (counted, recovery) = (Counted { written: 77, ..Counted::default() }, Recovery { median_ms: 3, longest_ms: 9 });
-        outcome(End::Judged { counted, ends: 20, recovery, violations: vec![violation; broken] })
+        let (counted, recovery) = (Counted { written: 77, ..Counted::default() }, Times { median_ms: 3, longest_ms: 9 });
+        let (stop, violations) = (Times::default(), vec![violation; broken]);
+        outcome(End::Judged { counted, ends: 20, refused: 0, recovery, stop, violations })
     }
 
     #[test]
@@ -184,16 +185,16 @@ mod tests {
         let table = table(&[judged(0), outcome(End::Failed { why: "the program ended by itself".to_owned() })]);
 
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines.len(), 4, "{table}");
+        assert_eq!(lines.len(), 5, "{table}");
         assert_eq!(lines[0].find("changes").unwrap() + "changes".len(), lines[1].find("77").unwrap() + 2, "{table}");
         assert!(lines[1].contains("3..9 ms"), "{table}");
     }
 
     #[test]
-    fn recovery_is_the_median_and_the_longest() {
+    fn times_are_told_by_the_median_and_the_longest() {
         let times = [5, 1, 3].map(Duration::from_millis).to_vec();
 
-        assert_eq!(Recovery::of(times), Recovery { median_ms: 3, longest_ms: 5 });
-        assert_eq!(Recovery::of(Vec::new()), Recovery::default());
+        assert_eq!(Times::of(times), Times { median_ms: 3, longest_ms: 5 });
+        assert_eq!(Times::of(Vec::new()), Times::default());
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Run {
     ends: usize,
     /// From each start after an end to the first effect.
     recoveries: Vec<Duration>,
+    /// From each word to stop to the end.
+    stops: Vec<Duration>,
     violations: Vec<Violation>,
 }
 
@@ -55,6 +57,9 @@ pub(crate) struct Judged {
     pub(crate) counted: Counted,
     pub(crate) ends: usize,
     pub(crate) recoveries: Vec<Duration>,
+    pub(crate) stops: Vec<Duration>,
+    /// How often the program said that something is to be sent again.
+    pub(crate) refused: usize,
     pub(crate) violations: Vec<Violation>,
 }
 
@@ -70,9 +75,9 @@ impl Run {
         let name = data.to_str().context("the folder's name is no text")?;
         arguments.extend(["--data", name, "--drain", &format!("{}s", DRAIN.as_secs()), "--json"].map(str::to_owned));
         let start = Start::new(&folder.join("program.log"), arguments, receiver.address())?;
-        let (arrived, ends, recoveries, violations) = (0, 0, Vec::new(), Vec::new());
+        let (arrived, ends, recoveries, stops, violations) = (0, 0, Vec::new(), Vec::new(), Vec::new());
         let (folder, data) = (folder.to_owned(), data.to_owned());
-        Ok(Self { folder, data, load, rng, receiver, start, program: None, arrived, ends, recoveries, violations })
+        Ok(Self { folder, data, load, rng, receiver, start, program: None, arrived, ends, recoveries, stops, violations })
     }
 
     /// From now on the program is started with this variable.
@@ -148,9 +153,9 @@ impl Run {
         self.has_ended().await
     }
 
-    /// Waits until the program has died as it was started to.
+    /// Waits until the program has died as it was started to; whether it has `within` that time.
     pub(crate) async fn died(&mut self, within: Duration) -> anyhow::Result<bool> {
-        if !self.program()?.ended(within).await? {
+        if !self.program()?.died(within).await? {
             return Ok(false);
         }
         self.program = None;
@@ -158,8 +163,13 @@ impl Run {
         Ok(true)
     }
 
+    /// Tells the program to stop, which it is not to survive until its end.
+    pub(crate) async fn tell_to_stop(&mut self) -> anyhow::Result<()> {
+        self.program()?.tell_to_stop().await
+    }
+
     /// Tells the program to stop, which it is to do well, and in time.
-    pub(crate) async fn stop(&mut self) -> anyhow::Result<Duration> {
+    pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
         let (status, after) = self.program.take().context("the program is not started")?.terminate().await?;
         self.has_ended().await?;
         if status.code() != Some(0) {
@@ -169,7 +179,8 @@ impl Run {
             let what = format!("told to stop, the program took {after:.1?}; {:?} is the most", DRAIN + END);
             self.violate(Promise::Stop, what);
         }
-        Ok(after)
+        self.stops.push(after);
+        Ok(())
     }
 
     async fn has_ended(&mut self) -> anyhow::Result<()> {
@@ -200,7 +211,8 @@ impl Run {
         if !self.violations.is_empty() {
             self.keep(&histories)?;
         }
-        Ok(Judged { counted, ends, recoveries: self.recoveries, violations: self.violations })
+        let Self { load, recoveries, stops, violations, .. } = self;
+        Ok(Judged { counted, ends, recoveries, stops, refused: load.refused(), violations })
     }
 
     /// Writes the histories that the ledger does not hold beside it, for whoever looks for the cause.

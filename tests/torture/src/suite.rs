@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::kinds::{self, Disk, POINTS, Point};
 use crate::load::{Http, Load, MongoDb};
-use crate::report::{End, Outcome, Recovery};
+use crate::report::{End, Outcome, Times};
 use crate::run::{Judged, Run};
 use crate::servers::Servers;
 use crate::{Arguments, Kind, Spoil};
@@ -150,8 +150,8 @@ impl<'a> Suite<'a> {
         let folder = folder.with_context(|| format!("cannot make a folder in {FOLDER}"))?;
         let rng = self.rng(&self.with(task, from));
         let end = match self.tokio.block_on(tortured(task, self.arguments, folder.path(), uri.as_deref(), rng)) {
-            Ok(Ok(Judged { counted, ends, recoveries, violations })) => {
-                End::Judged { counted, ends, recovery: Recovery::of(recoveries), violations }
+            Ok(Ok(Judged { counted, ends, recoveries, stops, refused, violations })) => {
+                End::Judged { counted, ends, refused, recovery: Times::of(recoveries), stop: Times::of(stops), violations }
             }
             Ok(Err(why)) => skipped(&why),
             Err(error) => End::Failed { why: format!("{error:#}") },

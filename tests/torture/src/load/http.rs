@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -27,6 +28,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
     address: SocketAddr,
+    refused: Arc<AtomicUsize>,
 }
 
 impl Http {
@@ -37,7 +39,16 @@ impl Http {
     /// When the system gives no port.
     pub(crate) async fn find() -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        Ok(Self { address: listener.local_addr()? })
+        Ok(Self::at(listener.local_addr()?))
+    }
+
+    fn at(address: SocketAddr) -> Self {
+        Self { address, refused: Arc::default() }
+    }
+
+    /// How often a payload was answered, and to be sent again.
+    pub(super) fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
     }
 
     pub(super) fn arguments(&self) -> Vec<String> {
@@ -50,7 +61,7 @@ impl Http {
 
     /// Sends each change until it is acknowledged, and a few once more.
     pub(super) async fn send(self, changes: Vec<Written>, gate: Arc<Gate>, mut rng: Rng) -> anyhow::Result<()> {
-        let mut sender = Sender { address: self.address, connection: None, tasks: JoinSet::new() };
+        let mut sender = Sender { http: self, connection: None, tasks: JoinSet::new() };
         for change in changes {
             gate.pass().await?;
             let body = Bytes::from(payload(&change).to_string());
@@ -69,7 +80,7 @@ impl Http {
 
 /// A sender that keeps its connection as long as that holds.
 struct Sender {
-    address: SocketAddr,
+    http: Http,
     connection: Option<SendRequest<Full<Bytes>>>,
     tasks: JoinSet<()>,
 }
@@ -83,8 +94,10 @@ impl Sender {
         };
         match status {
             status if status.is_success() => Ok(true),
-            StatusCode::TOO_MANY_REQUESTS => Ok(false),
-            status if status.is_server_error() => Ok(false),
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                self.http.refused.fetch_add(1, Ordering::Relaxed);
+                Ok(false)
+            }
             status => bail!("a payload was answered with {status}: {}", String::from_utf8_lossy(&answer)),
         }
     }
@@ -93,7 +106,7 @@ impl Sender {
         let mut connection = match self.connection.take() {
             Some(connection) if !connection.is_closed() => connection,
             _ => {
-                let stream = TcpStream::connect(self.address).await?;
+                let stream = TcpStream::connect(self.http.address).await?;
                 stream.set_nodelay(true)?;
                 let (connection, driver) = http1::handshake(TokioIo::new(stream)).await?;
                 self.tasks.abort_all();
@@ -105,7 +118,7 @@ impl Sender {
         };
         connection.ready().await?;
         let request = Request::post(path)
-            .header("host", self.address.to_string())
+            .header("host", self.http.address.to_string())
             .header("content-type", "application/json")
             .body(Full::new(body))?;
         let response = connection.send_request(request).await?;
@@ -180,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn a_payload_is_sent_again_with_its_id_until_it_is_acknowledged() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let http = Http { address: listener.local_addr().unwrap() };
+        let http = Http::at(listener.local_addr().unwrap());
         let change = Written { version: Version { document: "w1".to_owned(), number: 1 }, events: [Event::Built].into() };
         let gate = Arc::new(Gate::new());
         gate.open(1);
@@ -191,18 +204,21 @@ mod tests {
             "HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
         ];
 
+        let refused = Arc::clone(&http.refused);
+
         // With this seed nothing is sent once more than it must be.
         let sending = http.send(vec![change.clone()], gate, Rng::with_seed(1));
         let (sent, ids) = tokio::join!(sending, answer(listener, &answers));
 
         sent.unwrap();
+        assert_eq!(refused.load(Ordering::Relaxed), 2);
         assert_eq!(ids, vec![payload(&change)["id"].as_str().unwrap(); 4]);
     }
 
     #[tokio::test]
     async fn a_payload_that_is_refused_ends_the_run() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let http = Http { address: listener.local_addr().unwrap() };
+        let http = Http::at(listener.local_addr().unwrap());
         let change = Written { version: Version { document: "w1".to_owned(), number: 1 }, events: [Event::Built].into() };
         let gate = Arc::new(Gate::new());
         gate.open(1);
