@@ -5,5 +5,6 @@ mod damage;
 mod desk;
 mod files;
 mod full;
+mod refused;
 mod retention;
 mod support;
