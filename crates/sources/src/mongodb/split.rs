@@ -46,12 +46,10 @@ pub(super) fn is_part(event: &RawDocument) -> bool {
     part(event).is_some()
 }
 
-/// Which part of how many an event is; a part says so near its token.
+/// Which part of how many an event is; a part says so right behind its token.
 fn part(event: &RawDocument) -> Option<(i32, i32)> {
-    /// Before it come the token, and the two names of a transaction.
-    const NEAR: usize = 4;
-    let mut near = event.iter_elements().take(NEAR).flatten();
-    let split = near.find(|element| element.key().as_str() == "splitEvent")?.value().ok()?.as_document()?;
+    let element = event.iter_elements().nth(1)?.ok()?;
+    let split = (element.key().as_str() == "splitEvent").then(|| element.value().ok()?.as_document())??;
     Some((split.get_i32("fragment").ok()?, split.get_i32("of").ok()?))
 }
 
