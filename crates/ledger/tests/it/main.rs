@@ -1,4 +1,9 @@
 //! The ledger as a program meets it: what is asked for, killed, damaged and opened again.
 
 mod conformance;
+mod damage;
+mod desk;
+mod files;
+mod full;
+mod retention;
 mod support;
