@@ -5,5 +5,7 @@ mod damage;
 mod desk;
 mod files;
 mod full;
+mod groups;
+mod model;
 mod retention;
 mod support;
