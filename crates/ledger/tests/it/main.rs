@@ -5,6 +5,8 @@ mod damage;
 mod desk;
 mod files;
 mod full;
+mod groups;
+mod model;
 mod refused;
 mod retention;
 mod support;
