@@ -3,6 +3,8 @@
 //! [`Sqlite`] keeps what a runtime does. The tables are documented in `schema.sql`; people may read them with `sqlite3` while a program
 //! writes.
 
+mod check;
+mod desk;
 mod fault;
 mod files;
 mod lock;
@@ -10,6 +12,7 @@ mod mark;
 mod open_error;
 mod opening;
 mod queue;
+mod reader;
 mod rows;
 mod schema;
 mod sqlite;
@@ -17,6 +20,12 @@ mod stats;
 mod store;
 mod writer;
 
+pub use check::{CheckReport, backup, check};
+pub use desk::{Decided, Desk};
 pub use open_error::OpenError;
+pub use reader::{
+    Attempt, Counts, Filter, Letter, LostPart, Open, Order, Reader, RecordedChange, RecordedJob, Run, SourcePosition, Status,
+    StoredVerdict, WholeChange, WholeJob,
+};
 pub use sqlite::{Options, Sqlite};
 pub use stats::Stats;

@@ -56,11 +56,14 @@ pub(crate) enum WhenFull {
     Read,
 }
 
+/// The position that comes with an input, and its source.
+pub(crate) type PositionOf<I> = fn(&I) -> Option<(&str, &[u8])>;
+
 /// Work as a function over the store and an input.
 pub(crate) struct Task<I, T> {
     pub(crate) input: I,
     pub(crate) run: fn(&mut Store, &I) -> Result<T, Fault>,
-    pub(crate) position: fn(&I) -> Option<(&str, &[u8])>,
+    pub(crate) position: PositionOf<I>,
     pub(crate) when_full: WhenFull,
     pub(crate) outcome: Option<Result<T, LedgerError>>,
     pub(crate) reply: oneshot::Sender<Result<T, LedgerError>>,

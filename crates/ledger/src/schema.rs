@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use event_detector_runtime::{crash_point, spoiled};
-use rusqlite::backup::Progress;
-use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use crate::files::{Files, now, sync_dir};
+use crate::check::copy;
+use crate::files::{Files, now};
 use crate::open_error::OpenError;
 use crate::rows::{Knowledge, insert};
 
@@ -99,7 +99,7 @@ pub(crate) fn migrate(connection: &mut Connection, files: &Files, steps: &[Step]
     match (found, is_empty(connection)?) {
         (0, true) => {}
         (0, false) => return Err(OpenError::Damaged("`ledger.db` is the database of another program".to_owned())),
-        _ => copy(connection, files, found)?,
+        _ => copy(connection, &files.backup(found))?,
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for step in left {
@@ -112,16 +112,6 @@ pub(crate) fn migrate(connection: &mut Connection, files: &Files, steps: &[Step]
         tracing::info!(from = found, to = supported, "the ledger's tables were brought to this version");
     }
     Ok(())
-}
-
-/// Copies the database as it is before its tables are changed.
-fn copy(connection: &Connection, files: &Files, version: u32) -> Result<(), OpenError> {
-    let path = files.backup(version);
-    // Made first, so that it is its owner's alone from the first byte on.
-    let file = crate::files::open_private(&path).map_err(OpenError::file(path.clone()))?;
-    file.set_len(0).map_err(OpenError::file(path.clone()))?;
-    connection.backup(MAIN_DB, &path, None::<fn(Progress)>)?;
-    file.sync_all().and_then(|()| sync_dir(files.dir())).map_err(OpenError::file(path))
 }
 
 /// Makes the tables of version 1.

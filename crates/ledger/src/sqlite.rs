@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::files::Files;
 use crate::open_error::OpenError;
 use crate::opening::open;
-use crate::queue::{Queue, Request, Task, WhenFull};
+use crate::queue::{PositionOf, Queue, Request, Task, WhenFull};
 use crate::stats::{Counters, Stats};
 use crate::store::{Prepared, Store};
 use crate::writer::{Writer, refuse};
@@ -96,7 +96,7 @@ impl Sqlite {
         input: I,
         when_full: WhenFull,
         run: fn(&mut Store, &I) -> Result<T, Fault>,
-        position: fn(&I) -> Option<(&str, &[u8])>,
+        position: PositionOf<I>,
     ) -> Receipt<T> {
         let (reply, answer) = oneshot::channel();
         let task = Task { input, run, position, when_full, outcome: None, reply };

@@ -82,6 +82,11 @@ impl Store {
         &self.connection
     }
 
+    /// The time of the transaction.
+    pub(crate) fn time(&self) -> Millis {
+        self.at
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         self.counts
     }

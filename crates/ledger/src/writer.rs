@@ -112,7 +112,7 @@ impl Writer {
     /// Whether nothing is left to do, or nothing can be done.
     fn is_over(&self, went: &Went) -> bool {
         let is_work = |request: &Request| matches!(request, Request::Work(_) | Request::Keep { .. });
-        matches!(went, Went::Full) || !(self.backlog.iter().any(is_work) || !self.kept.is_empty())
+        matches!(went, Went::Full) || (self.kept.is_empty() && !self.backlog.iter().any(is_work))
     }
 
     /// Gives the ledger up, and tells whoever closes it.

@@ -97,7 +97,9 @@ impl Runtime {
     async fn resume(&self, ledger: &Arc<dyn Ledger>, unfinished: Unfinished) -> Option<Resumed> {
         let Unfinished { change, jobs, .. } = unfinished;
         match change {
-            Ok(change) => {
+            Ok(mut change) => {
+                // What was missing when it was recorded may be why its jobs failed.
+                change.add_default_context(&self.inner.context);
                 let ticket = self.inner.lanes.admit(change.lane()).await;
                 Some(Resumed { runtime: self.clone(), change: Arc::new(change), jobs, ticket })
             }
