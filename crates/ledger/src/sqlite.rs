@@ -17,7 +17,7 @@ use crate::opening::open;
 use crate::queue::{PositionOf, Queue, Request, Task, WhenFull};
 use crate::stats::{Counters, Stats};
 use crate::store::{Prepared, Store};
-use crate::writer::{Writer, refuse};
+use crate::writer::Writer;
 
 /// How a ledger is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,15 @@ impl Drop for Door {
     }
 }
 
+/// The end of the writer, however it comes: nobody waits for a thread that is gone.
+struct End(Arc<Queue>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
+}
+
 impl Sqlite {
     /// Opens the ledger in `dir`, and makes both where they are missing. Blocks for as long as that takes.
     ///
@@ -69,9 +78,13 @@ impl Sqlite {
         let (store, mark, owner) = open(&files)?;
         let (queue, counters) = (Arc::new(Queue::default()), Arc::new(Counters::default()));
         let writer = Writer::new(store, mark, owner, &options, (Arc::clone(&queue), Arc::clone(&counters)));
+        let end = End(Arc::clone(&queue));
         thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                let _end = end;
+                writer.run();
+            })
             .map_err(|error| OpenError::Failed(format!("no thread can be started: {error}")))?;
         Ok(Self { queue: Arc::new(Door(queue)), counters })
     }
@@ -106,7 +119,7 @@ impl Sqlite {
 
     fn push(&self, request: Request) {
         if let Err(request) = self.queue.0.push(request) {
-            refuse(request);
+            request.refuse();
         }
     }
 }

@@ -28,8 +28,9 @@ const GROUP: usize = 500;
 const GROUP_TIME: Duration = Duration::from_millis(5);
 /// So long after a full disk was met, it is tried again.
 const RETRY: Duration = Duration::from_millis(200);
-/// So long a position that nothing came behind waits for something.
-const KEEP: Duration = Duration::from_secs(1);
+/// So long a position that nothing came behind waits for something, once the writer has seen it; with the time until it wakes up, a
+/// second.
+const KEEP: Duration = Duration::from_millis(750);
 /// So often an idle writer looks whether another process wrote.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -151,14 +152,14 @@ impl Writer {
         match self.transact(&mut group) {
             Ok(()) => {
                 self.counters.committed(begun.elapsed());
+                self.counters.backlog.store(self.backlog.len() as u64, Relaxed);
                 self.counters.set(self.store.counts());
                 self.kept.clear();
                 self.kept_since = None;
                 self.singly = self.singly.saturating_sub(group.len());
-                for request in group {
-                    answer(request);
-                }
+                // First, so that whoever is answered sees it.
                 self.note_space();
+                group.into_iter().for_each(answer);
                 Went::Well
             }
             Err(fault) => self.fail(fault, group),
@@ -339,16 +340,5 @@ impl Writer {
 fn answer(request: Request) {
     if let Request::Work(work) = request {
         work.answer();
-    }
-}
-
-/// Answers that the ledger is closed.
-pub(crate) fn refuse(request: Request) {
-    match request {
-        Request::Work(work) => work.refuse(LedgerError::Closed),
-        Request::Close(reply) => {
-            let _nobody_waits = reply.send(Err(LedgerError::Closed));
-        }
-        Request::Keep { .. } | Request::WaitForDue(_) => {}
     }
 }

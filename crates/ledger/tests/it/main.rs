@@ -1,4 +1,11 @@
 //! The ledger as a program meets it: what is asked for, killed, damaged and opened again.
 
 mod conformance;
+mod damage;
+mod desk;
+mod files;
+mod full;
+mod groups;
+mod model;
+mod retention;
 mod support;

@@ -215,12 +215,8 @@ impl Kept {
 /// Copies the resume token of a change event into `token`, which is empty where it has none.
 pub(super) fn read_token(event: &RawDocument, token: &mut Vec<u8>) {
     token.clear();
-    // It is the first field of every event.
-    if let Some(Ok(element)) = event.iter_elements().next()
-        && element.key().as_str() == "_id"
-        && let Ok(id) = element.value()
-        && let Some(id) = id.as_document()
-    {
+    // It is the first field of an event, but for those of transactions.
+    if let Ok(id) = event.get_document("_id") {
         token.extend(id.as_bytes());
     }
 }
@@ -311,7 +307,7 @@ mod tests {
         for (event, expected) in [
             (rawdoc! { "_id": { "_data": "82AA" } }, "82AA"),
             (rawdoc! { "operationType": "insert" }, "82AA"),
-            (rawdoc! { "_id": { "_data": "82AB" } }, "82AB"),
+            (rawdoc! { "txnNumber": 7_i64, "lsid": {}, "_id": { "_data": "82AB" } }, "82AB"),
         ] {
             read_token(&event, &mut token);
             position.move_to(&mut token, false);
@@ -325,7 +321,7 @@ mod tests {
     #[test]
     fn what_was_handed_over_is_known_by_either_version_of_its_token() {
         let of_parts = EVENT.replace("2B022C", "2B042C").replace("46645F", "465A6F7065726174696F6E");
-        let later = EVENT.replace("0000000022B", "0000000032B");
+        let later = EVENT.replace("AAE00000002", "AAE00000003");
         let next_of_transaction = EVENT.replace("2C0100296E", "2C01002B026E");
         let position = Position::Token(token(EVENT));
 
