@@ -83,6 +83,8 @@ pub(crate) struct Counted {
     pub(crate) dead_letters: usize,
     /// Attempts in the middle of which the program ended.
     pub(crate) interrupted: usize,
+    /// Jobs that must not run twice and were left to people, because one of these attempts was theirs.
+    pub(crate) once_interrupted: usize,
     /// Changes that were set aside because the program died too often in the middle of their jobs.
     pub(crate) set_aside: usize,
     /// Effects that reached the receiver.
@@ -129,6 +131,7 @@ pub(crate) fn check(histories: &Histories<'_>) -> (Counted, Vec<Violation>) {
         jobs: ledger.jobs.len(),
         dead_letters: ledger.dead_letters.len(),
         interrupted: ledger.attempts.iter().filter(|attempt| attempt.outcome == "interrupted").count(),
+        once_interrupted: found.once_interrupted(),
         set_aside: ledger.changes.iter().filter(|change| change.deaths >= MAX_DEATHS).count(),
         effects: histories.arrivals.len(),
         doubles,

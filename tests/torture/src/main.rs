@@ -83,15 +83,18 @@ enum Spoil {
     CommitBeforeReceipt,
     /// A position is stored before the changes that it covers
     PositionWithRows,
+    /// Each of these, one after another
+    All,
 }
 
 impl Spoil {
-    /// As the program has it.
+    /// As the program has it, where it is one.
     fn name(self) -> &'static str {
         match self {
             Self::UniqueKey => "unique-key",
             Self::CommitBeforeReceipt => "commit-before-receipt",
             Self::PositionWithRows => "position-with-rows",
+            Self::All => "all",
         }
     }
 }

@@ -188,6 +188,11 @@ impl Run {
         self.receiver.left().await.map_err(anyhow::Error::msg)
     }
 
+    /// How many changes the ledger holds now.
+    pub(crate) fn recorded(&self) -> anyhow::Result<u64> {
+        Ok(history::progress(&history::open(&self.data)?)?.changes)
+    }
+
     /// Notes a promise that was not kept.
     pub(crate) fn violate(&mut self, promise: Promise, what: String) {
         self.violations.push(Violation { promise, what });

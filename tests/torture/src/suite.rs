@@ -25,7 +25,7 @@ const CHANGES_OF_A_POINT: usize = 200;
 /// Most changes of a run with a broken promise, so that it ends within a minute.
 const CHANGES_OF_A_SPOILT_RUN: usize = 3_000;
 
-/// Most ends of the program in it.
+/// How often the program dies in it.
 const DEATHS_OF_A_SPOILT_RUN: usize = 12;
 
 /// Most changes of a run on a small disk, which holds them all.
@@ -57,6 +57,10 @@ enum From {
     Http,
 }
 
+/// Each promise that can be broken, with the source of changes by which that shows.
+const SPOILT: [(Spoil, From); 3] =
+    [(Spoil::UniqueKey, From::Http), (Spoil::CommitBeforeReceipt, From::Http), (Spoil::PositionWithRows, From::MongoDb)];
+
 impl<'a> Suite<'a> {
     /// The runs of these arguments.
     ///
@@ -75,8 +79,9 @@ impl<'a> Suite<'a> {
     /// When a MongoDB cannot be started, or a file not be written.
     pub(crate) fn run(mut self) -> anyhow::Result<Vec<Outcome>> {
         if let Some(spoil) = self.arguments.spoil {
-            let from = if spoil == Spoil::PositionWithRows { From::MongoDb } else { From::Http };
-            self.add(Task::Spoilt(spoil), from)?;
+            for (one, from) in SPOILT.into_iter().filter(|(one, _)| spoil == *one || spoil == Spoil::All) {
+                self.add(Task::Spoilt(one), from)?;
+            }
             return Ok(self.outcomes);
         }
         let kind = self.arguments.kind;
@@ -191,7 +196,7 @@ async fn tortured(
         Task::Spoilt(spoil) => {
             let mut run = Run::new(folder, &data, load, rng).await?;
             run.always_with("DETECTOR_SPOIL", spoil.name());
-            kinds::deaths(run, changes.min(CHANGES_OF_A_SPOILT_RUN), kills.min(DEATHS_OF_A_SPOILT_RUN)).await?
+            kinds::deaths(run, changes.min(CHANGES_OF_A_SPOILT_RUN), DEATHS_OF_A_SPOILT_RUN).await?
         }
         Task::Disk => {
             let at = folder.join("disk");
