@@ -60,6 +60,8 @@ pub(crate) enum Promise {
     NoGap,
     /// The program ends well, and in time, when it is told to.
     Stop,
+    /// The program finds its own ledger whole.
+    Whole,
 }
 
 /// A promise that was not kept.

@@ -208,6 +208,9 @@ impl Run {
             mongodb.compare(&written).await?;
             mongodb.drop_database().await?;
         }
+        if let Some(found) = self.start.check(&self.data).await? {
+            self.violate(Promise::Whole, format!("`ledger check` finds: {found}"));
+        }
         let ledger = history::read(&history::open(&self.data)?)?;
         let arrivals = self.receiver.arrivals().map_err(anyhow::Error::msg)?;
         let histories = Histories { written: &written, ledger: &ledger, arrivals: &arrivals, ends, in_flight: IN_FLIGHT };
