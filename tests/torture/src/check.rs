@@ -62,6 +62,8 @@ pub(crate) enum Promise {
     Stop,
     /// The program finds its own ledger whole.
     Whole,
+    /// Damage to a ledger is told, or harmless.
+    DamageTold,
 }
 
 /// A promise that was not kept.
