@@ -10,14 +10,15 @@ use syn::{Expr, ExprLit, Lit, LitStr, Meta, Token};
 use crate::mistakes::{Mistakes, did_you_mean, nearest};
 use crate::{duration, name};
 
-const EVENT_ARGUMENTS: [&str; 2] = ["on_undecided", "crate"];
-const JOB_ARGUMENTS: [&str; 4] = ["timeout", "retries", "skip", "crate"];
+const EVENT_ARGUMENTS: [&str; 3] = ["on_undecided", "ordered", "crate"];
+const JOB_ARGUMENTS: [&str; 5] = ["timeout", "retries", "effect", "skip", "crate"];
 
 /// The arguments of `#[event]`.
 pub(crate) struct EventArgs {
     pub(crate) name: String,
     /// The variant of `OnUndecided` that was asked for.
     pub(crate) on_undecided: Option<Ident>,
+    pub(crate) ordered: bool,
     pub(crate) krate: TokenStream,
 }
 
@@ -25,6 +26,8 @@ pub(crate) struct EventArgs {
 pub(crate) struct JobArgs {
     pub(crate) timeout_millis: Option<u64>,
     pub(crate) retries: Option<u32>,
+    /// The variant of `Effect` that was asked for.
+    pub(crate) effect: Option<Ident>,
     pub(crate) skip: Vec<Ident>,
     pub(crate) krate: TokenStream,
 }
@@ -32,7 +35,7 @@ pub(crate) struct JobArgs {
 impl EventArgs {
     /// Reads as much as is right and notes the rest.
     pub(crate) fn read(tokens: TokenStream, mistakes: &mut Mistakes) -> Self {
-        let mut args = Self { name: String::new(), on_undecided: None, krate: default_crate() };
+        let mut args = Self { name: String::new(), on_undecided: None, ordered: false, krate: default_crate() };
         if let Some(mistake) = missing_name(tokens.clone()) {
             mistakes.push(mistake);
             return args;
@@ -47,7 +50,7 @@ impl EventArgs {
         let (name, rest) = match parse.parse2(tokens) {
             Ok(parsed) => parsed,
             Err(error) => {
-                let cure = "after the name come `key = value` pairs; write `#[event(\"move.pickup.successful\", on_undecided = \"fire\")]`";
+                let cure = "after the name come `ordered` and `key = value` pairs; write `#[event(\"move.pickup.successful\", on_undecided = \"fire\")]`";
                 mistakes.at_span(error.span(), cure);
                 return args;
             }
@@ -58,6 +61,7 @@ impl EventArgs {
         }
         for_each_once(&rest, mistakes, |key, meta, mistakes| match key {
             "on_undecided" => args.on_undecided = on_undecided(meta, mistakes),
+            "ordered" => args.ordered = ordered(meta, mistakes),
             "crate" => args.krate = crate_path(meta, mistakes).unwrap_or_else(default_crate),
             "name" => mistakes.at(meta.path(), "the name is given twice; keep the string that comes first"),
             _ => unknown(meta, "event", "the name, then ", &EVENT_ARGUMENTS, mistakes),
@@ -69,7 +73,7 @@ impl EventArgs {
 impl JobArgs {
     /// Reads as much as is right and notes the rest.
     pub(crate) fn read(tokens: TokenStream, mistakes: &mut Mistakes) -> Self {
-        let mut args = Self { timeout_millis: None, retries: None, skip: Vec::new(), krate: default_crate() };
+        let mut args = Self { timeout_millis: None, retries: None, effect: None, skip: Vec::new(), krate: default_crate() };
         let metas = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(tokens) {
             Ok(metas) => metas,
             Err(error) => {
@@ -83,6 +87,7 @@ impl JobArgs {
         for_each_once(&metas, mistakes, |key, meta, mistakes| match key {
             "timeout" => args.timeout_millis = timeout(meta, mistakes),
             "retries" => args.retries = retries(meta, mistakes),
+            "effect" => args.effect = effect(meta, mistakes),
             "skip" => args.skip = skip(meta, mistakes),
             "crate" => args.krate = crate_path(meta, mistakes).unwrap_or_else(default_crate),
             _ => unknown(meta, "job", "", &JOB_ARGUMENTS, mistakes),
@@ -157,6 +162,29 @@ fn on_undecided(meta: &Meta, mistakes: &mut Mistakes) -> Option<Ident> {
             None
         }
     }
+}
+
+fn ordered(meta: &Meta, mistakes: &mut Mistakes) -> bool {
+    let is_alone = matches!(meta, Meta::Path(_));
+    if !is_alone {
+        let says_no = literal(meta).is_some_and(|literal| matches!(literal, Lit::Bool(no) if !no.value));
+        let cure = if says_no { "leave it out" } else { "write `ordered`" };
+        mistakes.at(value(meta), format!("`ordered` stands alone, and an event without it is not ordered; {cure}"));
+    }
+    is_alone
+}
+
+fn effect(meta: &Meta, mistakes: &mut Mistakes) -> Option<Ident> {
+    const CHOICES: [(&str, &str); 3] = [("pure", "Pure"), ("idempotent", "Idempotent"), ("once", "Once")];
+    let given = string(meta).map(LitStr::value);
+    let choice = given.as_ref().and_then(|given| CHOICES.iter().find(|(name, _)| name == given));
+    if let Some((_, variant)) = choice {
+        return Some(Ident::new(variant, Span::call_site()));
+    }
+    let given = given.unwrap_or_else(|| value(meta).to_string());
+    let near = nearest(&given.to_lowercase(), CHOICES.map(|(name, _)| name)).unwrap_or("once");
+    mistakes.at(value(meta), format!("`effect` is `\"pure\"`, `\"idempotent\"` or `\"once\"`; write `effect = \"{near}\"`"));
+    None
 }
 
 fn timeout(meta: &Meta, mistakes: &mut Mistakes) -> Option<u64> {

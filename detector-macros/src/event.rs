@@ -155,11 +155,12 @@ fn with_inside(item: TokenStream, inside: TokenStream) -> TokenStream {
 }
 
 fn registration(args: &EventArgs, event: &Event) -> TokenStream {
-    let EventArgs { name, on_undecided, krate } = args;
+    let EventArgs { name, on_undecided, ordered, krate } = args;
     let Event { calls, doc, jobs, .. } = event;
     let bindings = constants(krate, event);
     let with_jobs = jobs.as_ref().map(|_| quote!(.with_jobs(JOBS)));
     let on_undecided = on_undecided.as_ref().map(|choice| quote!(.on_undecided(#krate::OnUndecided::#choice)));
+    let ordered = ordered.then(|| quote!(.ordered()));
     quote! {
         const _: () = {
             #bindings
@@ -167,6 +168,7 @@ fn registration(args: &EventArgs, event: &Event) -> TokenStream {
                 #krate::Detector::new(#name, DETECT)
                     #with_jobs
                     #on_undecided
+                    #ordered
                     .declared_at(#krate::Declared {
                         module: ::core::module_path!(),
                         file: ::core::file!(),

@@ -59,7 +59,7 @@ fn function(item: TokenStream, mistakes: &mut Mistakes) -> Option<ItemFn> {
 }
 
 fn constructor(args: &JobArgs, function: &ItemFn, parameters: &[Parameter]) -> TokenStream {
-    let JobArgs { timeout_millis, retries, skip, krate } = args;
+    let JobArgs { timeout_millis, retries, effect, skip, krate } = args;
     let ItemFn { attrs, vis, sig, block, .. } = function;
     let name = &sig.ident;
     let label = name.unraw().to_string();
@@ -87,6 +87,7 @@ fn constructor(args: &JobArgs, function: &ItemFn, parameters: &[Parameter]) -> T
     let new = at_output(quote!(#krate::Job::new), quote!(#label, #work), sig);
     let timeout = timeout_millis.map(|millis| quote!(.timeout(::core::time::Duration::from_millis(#millis))));
     let retries = retries.map(|retries| quote!(.retries(#retries)));
+    let effect = effect.as_ref().map(|effect| quote!(.effect(#krate::Effect::#effect)));
     let underscored = parameters.iter().any(|parameter| parameter.name.to_string().starts_with('_'));
     let underscored = underscored.then(|| quote!(#[allow(clippy::used_underscore_binding)]));
     quote! {
@@ -101,6 +102,7 @@ fn constructor(args: &JobArgs, function: &ItemFn, parameters: &[Parameter]) -> T
             #new
                 #timeout
                 #retries
+                #effect
                 #(.option(#labels, #shown))*
         }
     }

@@ -12,7 +12,7 @@ fn pretty(tokens: TokenStream) -> String {
 
 #[test]
 fn an_event_with_everything() {
-    let args = quote!("move.pickup.successful", on_undecided = "fire");
+    let args = quote!("move.pickup.successful", on_undecided = "fire", ordered);
     let item = quote! {
         /// The vehicle was handed over to the driver.
         ///
@@ -62,7 +62,7 @@ fn an_event_with_a_mistake_keeps_its_module() {
 
 #[test]
 fn a_job_with_everything() {
-    let args = quote!(timeout = "1m30s", retries = 3, skip(token));
+    let args = quote!(timeout = "1m30s", retries = 3, effect = "once", skip(token));
     let item = quote! {
         /// Runs accounts receivable for one move again.
         #[tracing::instrument]
@@ -118,7 +118,16 @@ fn whatever_is_given_is_given_back() {
     ];
 
     for item in items {
-        for args in [quote!("a.b"), quote!(), quote!(= = =), quote!("a" "b"), quote!(timeout), quote!(skip()), quote!(a::b = 1)] {
+        for args in [
+            quote!("a.b"),
+            quote!(),
+            quote!(= = =),
+            quote!("a" "b"),
+            quote!(timeout),
+            quote!(effect),
+            quote!(skip()),
+            quote!(a::b = 1),
+        ] {
             for expansion in [expand_event(args.clone(), item.clone()), expand_job(args.clone(), item.clone())] {
                 let text = expansion.to_string();
 

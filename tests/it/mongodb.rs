@@ -7,6 +7,7 @@ mod following;
 mod history;
 mod images;
 mod random;
+mod resuming;
 
 use std::env;
 use std::sync::Arc;
@@ -16,13 +17,11 @@ use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{Document, doc};
 use ::mongodb::{Client, Collection, Database};
 use event_detector::{Change, Detector, Registry};
-use event_detector_runtime::{Plugin, PluginResult, Positions, Report, Runtime, SourceError, Sources, Summary};
+use event_detector_runtime::{Builder, Plugin, PluginResult, Report, Runtime, Sources, Summary};
 use event_detector_sources::{Images, MongoDb, Scope, Server};
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use xtask::mongod::{Deployment, Options, Program};
 
 /// What a busy machine may need for anything.
@@ -67,6 +66,7 @@ struct Watching {
     changes: mpsc::UnboundedReceiver<Arc<Change>>,
     stop: Arc<Notify>,
     run: JoinHandle<Summary>,
+    runtime: Runtime,
 }
 
 /// Passes every change on.
@@ -79,25 +79,21 @@ impl Plugin for Collector {
     }
 }
 
-/// Says when a source knows where it begins.
-struct Begun(Arc<Notify>);
-
-impl Positions for Begun {
-    fn load<'p>(&'p self, _: &'p str) -> BoxFuture<'p, Result<Option<Vec<u8>>, SourceError>> {
-        async { Ok(None) }.boxed()
-    }
-
-    fn keep<'p>(&'p self, _: &'p str, _: Vec<u8>) -> BoxFuture<'p, Result<(), SourceError>> {
-        self.0.notify_one();
-        async { Ok(()) }.boxed()
-    }
+/// Waits until a source of the runtime knows where it begins: then it says how far behind it is.
+async fn begun(runtime: &Runtime) {
+    let begins = async {
+        while !runtime.metrics().figures().iter().any(|figure| figure.name == "detector_source_lag_seconds") {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(LONG, begins).await.expect("the source begins");
 }
 
 impl Watching {
     /// Watches a database of the deployment at `uri`, from now on.
     async fn start(uri: &str, scope: Scope, images: Images) -> Self {
         let server = Server::connect(uri).await.unwrap_or_else(|error| panic!("{error}"));
-        Self::with(|begun| MongoDb::new(server, scope).images(images).positions(begun)).await
+        Self::with(MongoDb::new(server, scope).images(images)).await
     }
 
     /// Watches all collections of `database`, on the server that all tests share.
@@ -105,20 +101,23 @@ impl Watching {
         Self::start(&uri().unwrap(), scope(database.name(), &[]), images).await
     }
 
-    async fn with(source: impl FnOnce(Begun) -> MongoDb) -> Self {
-        let begun = Arc::new(Notify::new());
+    async fn with(source: MongoDb) -> Self {
+        let registry = Registry::try_new([Detector::new("never", |_| false)]).unwrap();
+        Self::run(Runtime::builder(registry), source).await
+    }
+
+    async fn run(runtime: Builder, source: MongoDb) -> Self {
         let (tell, changes) = mpsc::unbounded_channel();
         let mut sources = Sources::default();
-        sources.add(source(Begun(Arc::clone(&begun))));
+        sources.add(source);
         let stop = Arc::new(Notify::new());
-        let registry = Registry::try_new([Detector::new("never", |_| false)]).unwrap();
-        let runtime = Runtime::builder(registry).plugin(Collector(tell)).build().unwrap();
+        let runtime = runtime.plugin(Collector(tell)).build().unwrap();
         let run = tokio::spawn({
-            let stop = Arc::clone(&stop);
+            let (stop, runtime) = (Arc::clone(&stop), runtime.clone());
             async move { runtime.run(sources, async { stop.notified().await }, |rejected| panic!("{rejected:?}")).await }
         });
-        timeout(LONG, begun.notified()).await.expect("the source begins");
-        Self { changes, stop, run }
+        begun(&runtime).await;
+        Self { changes, stop, run, runtime }
     }
 
     async fn next(&mut self) -> Arc<Change> {

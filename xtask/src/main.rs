@@ -5,6 +5,7 @@ mod run;
 mod serve;
 mod source;
 mod tests;
+mod torture;
 
 use std::env;
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ Commands:
                            and waits for Ctrl-C); --yes fetches a server without a question
   fuzz [--seconds N]       Looks for payloads that break the reader, for 120 s or N
   fuzz FILE...             Tries these inputs, such as a crasher that was kept
+  torture [ARGS...]        Kills a program again and again, and compares what was written, what its ledger holds and what
+                           its jobs did; `cargo xtask torture --help` lists the kinds, and how a run is repeated
   ci                       Checks what CI checks: format, lints, docs, tests, 120 s of fuzz (.ci/run)
   help                     Prints this
 
@@ -43,10 +46,12 @@ needs one. Docker's server has no path; with CI=true one is fetched for these te
 fuzz needs a C++ compiler for libFuzzer; without one it is skipped and says so, and with CI=true it fails. It starts from
 tests/fuzz/corpus and tests/payloads; what it finds is in target/fuzz (found, crashes).
 
+torture prints its seed; --seed N makes the same choices again. The files of a run that went wrong are in target/torture.
+
 Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no MongoDB or no C++ compiler.
 ";
 
-const COMMANDS: [&str; 5] = ["ci", "fuzz", "help", "mongod", "test"];
+const COMMANDS: [&str; 6] = ["ci", "fuzz", "help", "mongod", "test", "torture"];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -68,6 +73,7 @@ fn dispatch(args: &[String]) -> Result<ExitCode, Failure> {
         "test" => tests::run(rest),
         "mongod" => serve::run(rest),
         "fuzz" => fuzz::run(rest),
+        "torture" => torture::run(rest),
         "ci" if rest.is_empty() => run::run(run::command("bash").arg(".ci/run")),
         "ci" => Err(Failure::usage("`ci` takes no arguments")),
         unknown => Err(Failure::usage(unknown_command(unknown))),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use event_detector::{Registry, State};
+use event_detector_ledger::Sqlite;
 use event_detector_runtime::{Builder, Plugin, Runtime, Source, Sources};
 
 use crate::args::{Cli, Command, Options};
@@ -11,7 +12,7 @@ use crate::commands::{self, Emitted};
 use crate::exit::{Exit, Failure};
 use crate::globs;
 use crate::logging;
-use crate::settings::Settings;
+use crate::settings::{LedgerSettings, Settings};
 use crate::usage;
 
 type Step = Box<dyn FnOnce(Builder) -> Builder>;
@@ -91,10 +92,11 @@ impl App {
         settings.listen = command.listen().or(settings.listen).filter(|address| !address.is_empty());
         let watched = command.watched();
         settings.mongodb = settings.mongodb.under(&watched);
+        let ledger = std::mem::take(&mut settings.ledger).under(&command.kept());
         logging::start(settings.log.as_deref(), !cli.options.json && !cli.options.quiet)?;
         let registry = Registry::from_linked().map_err(|error| Failure::new(Exit::Config, error))?;
         let registry = globs::select(registry, &settings.only, &settings.except)?;
-        let program = Program { options: cli.options, settings, registry, state: self.state, plugins: self.plugins };
+        let program = Program { options: cli.options, settings, ledger, registry, state: self.state, plugins: self.plugins };
         let tokio = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -104,13 +106,12 @@ impl App {
                 Command::List => commands::list(&program),
                 Command::Detect { file, verbose, strict } => commands::detect(&program, &file, verbose, strict).await,
                 Command::Demo { .. } => commands::demo(program, self.demo).await,
-                Command::Run { file, strict, .. } => {
-                    commands::run(program, self.sources, file.as_deref(), strict, watched.enable_images).await
-                }
+                Command::Run(what) => commands::run(program, self.sources, &what).await,
                 Command::Check { .. } => commands::check(program, watched.enable_images).await,
                 Command::Emit { collection, data, database, session, correlation_id, .. } => {
                     commands::emit(program, Emitted { collection, data, database, session, correlation_id }).await
                 }
+                Command::Recorded(what) => commands::recorded(program, what).await,
                 Command::New { .. } | Command::Completions { .. } => unreachable!("they were answered without events"),
             }
         });
@@ -124,15 +125,19 @@ impl App {
 pub(crate) struct Program {
     pub(crate) options: Options,
     pub(crate) settings: Settings,
+    pub(crate) ledger: LedgerSettings,
     pub(crate) registry: Registry,
     state: State,
     plugins: Vec<Step>,
 }
 
 impl Program {
-    /// The runtime, with `first` in front of the program's own plugins.
-    pub(crate) fn runtime(self, first: impl Plugin) -> Result<Runtime, Failure> {
+    /// The runtime, with `first` in front of the program's own plugins, and what it keeps in `ledger`.
+    pub(crate) fn runtime(self, first: impl Plugin, ledger: Option<Sqlite>) -> Result<Runtime, Failure> {
         let mut builder = Runtime::builder(self.registry).config(self.settings.config).state(self.state).plugin(first);
+        if let Some(ledger) = ledger {
+            builder = builder.ledger(ledger);
+        }
         for (name, value) in self.settings.context {
             builder = builder.context(name, value);
         }

@@ -1,11 +1,18 @@
 //! What may be said on the command line?
 
+mod recorded;
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::Deserialize;
+
+pub(crate) use recorded::{Kept, Letters, Recorded, Replay, Selected, Upkeep, Which};
+use values::time;
+pub(crate) use values::{Rate, Time, duration, size};
 
 /// Turns database changes into named business events, and runs their jobs.
 #[derive(Debug, Parser)]
@@ -55,13 +62,20 @@ A config file with everything it may hold:
   databases = [\"app\"]
   collections = [\"moves\", \"orders\"]  # all, where this is left out
   images = \"computed\"
+  on_gap = \"stop\"  # or \"skip\", where a part of the history is lost
+
+  [ledger]  # what happened, on disk
+  dir = \"detector-data\"
+  retention = \"30d\"
+  max_size = \"10GiB\"
+  record = \"matched\"  # or \"all\": also changes that no event wanted
 
   [context]  # what jobs and events find with `context(\"webhook_url\")`
   webhook_url = \"https://example.com/hook\"
 
 Exit codes: 0 all went well, or it was told to stop; 1 a job or an event's own code failed; 2 wrong command line;
-65 malformed input; 66 no input; 69 a source cannot go on; 73 a file cannot be created; 77 not permitted;
-78 wrong configuration or set of events.";
+65 malformed input; 66 no input; 69 a source cannot go on; 73 a file cannot be created;
+75 another program owns the ledger; 77 not permitted; 78 wrong configuration or set of events.";
 
 /// What a line of recorded changes may be.
 const RECORDED: &str = "\
@@ -83,6 +97,13 @@ With --mongodb, every change of the databases is taken from one change stream, f
 happens to the servers meanwhile. `check` says beforehand whether all is there that this needs. What
 was before a change is known where the collection stores it: --enable-images turns that on, for the
 changes to come. Without, an event that asks for it is undecided, and says so.";
+
+/// What there is to say of the ledger.
+const KEEPING: &str = "\
+What is recorded, and where a source has got to, is on disk before it is acted on: in the ledger, in
+the directory of --data. A program that is started again goes on where the last one was, however that
+ended; `events` and `show` tell what happened. With --file alone there is a ledger only where its
+directory is named, so that a file can be played again.";
 
 /// What there is to say of checking a database.
 const CHECKING: &str = "\
@@ -247,22 +268,8 @@ pub(crate) enum Command {
     },
     /// Handle changes as they come: of a MongoDB with --mongodb, over HTTP with --listen, recorded ones with --file, and those of
     /// the program's own sources
-    #[command(after_help = format!("{WATCHING}\n\n{LISTENING}\n\nWith --file, a line is {RECORDED}"))]
-    Run {
-        /// Take what Hasura's event triggers post to http://HOST:PORT/hasura
-        #[arg(long, value_name = "HOST:PORT", env = "DETECTOR_LISTEN", hide_env_values = true)]
-        listen: Option<String>,
-        /// Recorded changes, one JSON object a line; `-` is standard input
-        #[arg(long, value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// Stop at the first line that is not a change; otherwise it is reported, and the next is read
-        #[arg(long, requires = "file")]
-        strict: bool,
-        #[command(flatten)]
-        watched: Watched,
-        #[command(flatten)]
-        limits: Limits,
-    },
+    #[command(after_help = format!("{WATCHING}\n\n{LISTENING}\n\n{KEEPING}\n\nWith --file, a line is {RECORDED}"))]
+    Run(Box<Run>),
     /// Say whether a MongoDB can be watched, and what is missing
     #[command(after_help = CHECKING)]
     Check {
@@ -302,6 +309,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         limits: Limits,
     },
+    #[command(flatten)]
+    Recorded(Recorded),
     /// Write an event, a job or a workspace of your own, with tests that pass
     #[command(after_help = NEW, disable_help_subcommand = true, arg_required_else_help = false)]
     New {
@@ -314,6 +323,33 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// Where changes come from, and what is kept of them.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Take what Hasura's event triggers post to http://HOST:PORT/hasura
+    #[arg(long, value_name = "HOST:PORT", env = "DETECTOR_LISTEN", hide_env_values = true)]
+    pub(crate) listen: Option<String>,
+    /// Recorded changes, one JSON object a line; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Stop at the first line that is not a change; otherwise it is reported, and the next is read
+    #[arg(long, requires = "file")]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
+    /// Keep nothing: what is in flight is lost in a crash, and a repeat is handled again
+    #[arg(long, help_heading = "Ledger")]
+    pub(crate) no_ledger: bool,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
+    /// Where a MongoDB begins that was not watched before: `now`, how long ago (1h), or a time (2026-11-26T14:30:00Z), as far as
+    /// its oplog reaches back [default: now]
+    #[arg(long, value_name = "TIME", help_heading = "MongoDB", value_parser = time)]
+    pub(crate) start: Option<Time>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 /// What can be written.
@@ -349,7 +385,7 @@ impl Command {
     /// The address to listen at, if it was given one.
     pub(crate) fn listen(&self) -> Option<String> {
         match self {
-            Self::Run { listen, .. } => listen.clone(),
+            Self::Run(run) => run.listen.clone(),
             _ => None,
         }
     }
@@ -357,15 +393,27 @@ impl Command {
     /// What it was given to watch; nothing where it watches nothing.
     pub(crate) fn watched(&self) -> Watched {
         match self {
-            Self::Run { watched, .. } | Self::Check { watched } => watched.clone(),
+            Self::Run(run) => run.watched.clone(),
+            Self::Check { watched } => watched.clone(),
             _ => Watched::default(),
+        }
+    }
+
+    /// Where it was told that the ledger is.
+    pub(crate) fn kept(&self) -> Kept {
+        match self {
+            Self::Run(run) => run.kept.clone(),
+            Self::Recorded(recorded) => recorded.kept().clone(),
+            _ => Kept::default(),
         }
     }
 
     /// The limits it was given; none where it runs no job.
     pub(crate) fn limits(&self) -> Limits {
         match self {
-            Self::Demo { limits } | Self::Run { limits, .. } | Self::Emit { limits, .. } => limits.clone(),
+            Self::Demo { limits } | Self::Emit { limits, .. } => limits.clone(),
+            Self::Run(run) => run.limits.clone(),
+            Self::Recorded(recorded) => recorded.limits(),
             Self::Check { .. } | Self::Detect { .. } | Self::List | Self::New { .. } | Self::Completions { .. } => {
                 Limits::default()
             }
@@ -393,22 +441,13 @@ fn document(text: &str) -> Result<serde_json::Value, String> {
     }
 }
 
-/// A duration with its unit.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = humantime::parse_duration(text).map_err(|_| match text.parse::<f64>() {
-        Ok(_) => format!("a duration needs its unit: write `{text}s` or `{text}ms`"),
-        Err(_) => "expected a duration such as `500ms`, `30s`, `5m`, `1h 30m`".to_owned(),
-    })?;
-    if parsed.is_zero() { Err("a duration must be longer than zero".to_owned()) } else { Ok(parsed) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use clap::{CommandFactory, Parser};
 
-    use super::{AFTER_HELP, Cli, Command, duration};
+    use super::{AFTER_HELP, Cli, Command};
 
     #[test]
     fn the_arguments_fit_together() {
@@ -421,15 +460,6 @@ mod tests {
         let text: String = block.take_while(|line| !line.starts_with("Exit")).map(|line| format!("{}\n", line.trim())).collect();
 
         crate::settings::check(&text).unwrap();
-    }
-
-    #[test]
-    fn a_duration_needs_a_unit_and_some_length() {
-        assert_eq!(duration("1h 30m").unwrap(), Duration::from_secs(5400));
-        assert!(duration("5").unwrap_err().contains("`5s` or `5ms`"));
-        assert!(duration("1.5").unwrap_err().contains("`1.5s`"));
-        assert!(duration("soon").unwrap_err().contains("`30s`"));
-        assert!(duration("0s").unwrap_err().contains("longer than zero"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod detect;
 mod emit;
 mod list;
 mod new;
+mod recorded;
 mod run;
 
 pub(crate) use check::check;
@@ -16,6 +17,7 @@ pub(crate) use detect::detect;
 pub(crate) use emit::{Emitted, emit};
 pub(crate) use list::list;
 pub(crate) use new::new;
+pub(crate) use recorded::recorded;
 pub(crate) use run::run;
 
 use crate::args::ABOUT;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use event_detector::{Change, Unknown, Verdict};
-use event_detector_runtime::{EventReport, JobReport, Plugin, PluginResult, Rejected, Report};
+use event_detector_runtime::{EventReport, JobReport, JobStatus, Plugin, PluginResult, Rejected, Report};
 use owo_colors::{OwoColorize, Style};
 use unicode_width::UnicodeWidthStr;
 
@@ -167,9 +167,13 @@ fn line(report: &Report, look: Look) -> String {
     let names: Vec<String> = report.events.iter().map(name).collect();
     let mut line = format!("{}: {}", describe(&report.change), names.join(", "));
     let succeeded = report.jobs().filter(|job| job.completed()).count();
-    let failed = report.jobs().count() - succeeded;
-    if succeeded + failed > 0 {
+    let waiting = report.jobs().filter(|job| job.status == JobStatus::Retrying).count();
+    let failed = report.jobs().count() - succeeded - waiting;
+    if succeeded + waiting + failed > 0 {
         let _infallible = write!(line, "; jobs: {succeeded} ok");
+    }
+    if waiting > 0 {
+        let _infallible = write!(line, ", {waiting} waiting");
     }
     if failed > 0 {
         let _infallible = write!(line, ", {}", look.bad(&format!("{failed} failed")));
@@ -259,7 +263,12 @@ fn job_line(job: &JobReport, look: Look) -> String {
             allowed => format!("attempt {} of {allowed}: ", job.attempts),
         };
         let error = shortened(job.error.as_deref().unwrap_or("it did not succeed"), MAX_ERROR);
-        format!("{}{}  {}", look.sign("❌ ", "failed  "), look.strong(&clean(&job.name)), look.bad(&format!("{attempts}{error}")))
+        let sign = match job.status {
+            JobStatus::Retrying => look.sign("⏰ ", "waits   "),
+            _ => look.sign("❌ ", "failed  "),
+        };
+        let due = job.due.map(|due| format!("; tried again at {}", humantime::format_rfc3339_seconds(due))).unwrap_or_default();
+        format!("{sign}{}  {}{due}", look.strong(&clean(&job.name)), look.bad(&format!("{attempts}{error}")))
     }
 }
 

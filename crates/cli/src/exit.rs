@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     Unavailable = 69,
     /// A file cannot be written, or would have to be overwritten.
     CannotCreate = 73,
+    /// Another program owns the ledger: later it may work.
+    Locked = 75,
     /// An input may not be read.
     Permission = 77,
     /// The configuration, or the set of events, is wrong.

@@ -1,6 +1,7 @@
 //! What did the config file say, and what holds in the end?
 
 mod http;
+mod ledger;
 mod mongodb;
 mod written;
 
@@ -18,13 +19,14 @@ use crate::exit::{Exit, Failure};
 use http::{HasuraTable, Http, HttpTable};
 
 pub(crate) use http::PASSPHRASES;
+pub(crate) use ledger::{LedgerSettings, LedgerTable};
 pub(crate) use mongodb::{MongoDbTable, Target, failure as mongodb_failure};
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "detector.toml";
 
 /// The keys of the config file whose values are no secrets.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 25] = [
     "only",
     "except",
     "log",
@@ -45,10 +47,15 @@ const KEYS: [&str; 20] = [
     "databases",
     "collections",
     "images",
+    "on_gap",
+    "dir",
+    "retention",
+    "max_size",
+    "record",
 ];
 
 /// The tables of the config file, as their lines are written.
-const TABLES: [&str; 4] = ["[http]", "[hasura]", "[hasura.triggers]", "[context]"];
+const TABLES: [&str; 5] = ["[http]", "[hasura]", "[hasura.triggers]", "[ledger]", "[context]"];
 
 /// What holds after flags, environment, file and defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) http: Http,
     /// Which MongoDB to watch.
     pub(crate) mongodb: MongoDbTable,
+    /// Where the ledger is.
+    pub(crate) ledger: LedgerTable,
     /// The config file that was read.
     pub(crate) file: Option<PathBuf>,
 }
@@ -86,6 +95,7 @@ struct File {
     http: HttpTable,
     hasura: HasuraTable,
     mongodb: MongoDbTable,
+    ledger: LedgerTable,
     context: Map<String, Value>,
 }
 
@@ -138,6 +148,7 @@ impl Settings {
             admitted: defaults.admitted.max(in_flight.unwrap_or(usize::MAX)),
             change_deadline: limits.change_deadline.or(file.change_deadline),
             drain: limits.drain.or(file.drain).unwrap_or(defaults.drain),
+            record_all: file.ledger.records_all(),
             ..defaults
         };
         if !(1..=10_000).contains(&config.in_flight) {
@@ -154,6 +165,7 @@ impl Settings {
             listen: file.listen,
             http: Http { http: file.http, hasura: file.hasura },
             mongodb: file.mongodb,
+            ledger: file.ledger,
             file: None,
         })
     }
@@ -272,7 +284,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_its_place_and_the_nearest_name() {
         insta::assert_snapshot!(error("only = [\"move.*\"]\njob_timeut = \"5s\"\n"), @r"
-        detector.toml:2:1: unknown field `job_timeut`, expected one of `only`, `except`, `log`, `job_timeout`, `job_retries`, `in_flight`, `change_deadline`, `drain`, `listen`, `http`, `hasura`, `mongodb`, `context`
+        detector.toml:2:1: unknown field `job_timeut`, expected one of `only`, `except`, `log`, `job_timeout`, `job_retries`, `in_flight`, `change_deadline`, `drain`, `listen`, `http`, `hasura`, `mongodb`, `ledger`, `context`
           2 | job_timeut = …
             | ^
         hint: did you mean `job_timeout`?

@@ -37,6 +37,11 @@ pub(crate) fn say(line: &str) {
     let _nowhere_left_to_tell = around_spinner(|| write(anstream::stderr().lock(), &format!("{line}\n")));
 }
 
+/// Writes the beginning of a line to standard error, behind which somebody is to answer.
+pub(crate) fn say_part(text: &str) {
+    let _nowhere_left_to_tell = around_spinner(|| write(anstream::stderr().lock(), text));
+}
+
 /// Writes a value to standard error as one line of JSON.
 pub(crate) fn say_json(value: &serde_json::Value) {
     say(&json(value));
@@ -90,7 +95,16 @@ pub(crate) fn start_spinner() {
     }
 }
 
-/// Counts one change more at the spinner.
+/// Shows how many of `total` have been come to, where standard error is a terminal.
+pub(crate) fn start_bar(total: u64) {
+    if io::stderr().is_terminal() {
+        let style = ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} changes, {eta} left{msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        *SPINNER.lock().unwrap_or_else(PoisonError::into_inner) = Some(ProgressBar::new(total).with_style(style));
+    }
+}
+
+/// Counts one change more at the spinner or bar.
 pub(crate) fn count_change() {
     if let Some(spinner) = spinner() {
         spinner.inc(1);

@@ -144,7 +144,7 @@ mod tests {
             let said = said(&[wanted]);
 
             assert!(
-                said.contains(&format!("`{meant}`? the commands are demo, run, check, detect, list, emit, new, completions;")),
+                said.contains(&format!("`{meant}`? the commands are demo, run, check, detect, list, emit, events, show, retry, replay, dead-letters, gaps, ledger, new, completions;")),
                 "{said}"
             );
         }
@@ -175,11 +175,11 @@ mod tests {
         ");
         insta::assert_snapshot!(said(&["--in-flight", "3", "run"]), @r"
         unexpected argument '--in-flight' found
-        it stands behind a command that knows it: `demo --in-flight`, `run --in-flight`, `emit --in-flight`; `--help` shows more
+        it stands behind a command that knows it: `demo --in-flight`, `run --in-flight`, `emit --in-flight`, `retry --in-flight`, `replay --in-flight`, `dead-letters retry --in-flight`; `--help` shows more
         ");
         insta::assert_snapshot!(said(&["list", "--drain=5s"]), @r"
         unexpected argument '--drain' found
-        it stands behind a command that knows it: `demo --drain`, `run --drain`, `emit --drain`; `--help` shows more
+        it stands behind a command that knows it: `demo --drain`, `run --drain`, `emit --drain`, `retry --drain`, `replay --drain`, `dead-letters retry --drain`; `--help` shows more
         ");
         insta::assert_snapshot!(said(&["run", "--strict"]), @r"
         the following required arguments were not provided: --file <FILE>

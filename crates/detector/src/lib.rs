@@ -78,7 +78,9 @@ pub use effect::{Effect, UnknownEffect};
 /// The module has `fn detect(change: &Change) -> bool`, and may have `fn jobs(change: &Change) -> Vec<Job>`; both stay ordinary
 /// functions, private if you like. The name is made of lower-case segments of `[a-z0-9_-]` joined by dots, at most 128
 /// characters. Arguments after the name: `on_undecided = "fire"` runs the jobs of an undecided event too (the default is
-/// `"report"`), `crate = path` names this crate where it goes by another name.
+/// `"report"`), `ordered` lets no later change of the document begin before this event's jobs have succeeded or are dead letters
+/// (without it, a later change may overtake a job that waits for its next attempt), `crate = path` names this crate where it goes
+/// by another name.
 ///
 /// A JSONPath literal in `change.query("…")` is checked when the program is compiled. For one event per file, the file holds the
 /// inline module: the compiler refuses attributes on `mod name;`.
@@ -89,7 +91,12 @@ pub use event_detector_macros::event;
 /// started several times. It returns a `Result` of something serialisable and an error that converts into `anyhow::Error`;
 /// [`Fatal::fatal`] on an error stops retries. Arguments are reported by name as the job's options, except those that
 /// `skip(name)` hides. `timeout = "30s"` limits each attempt, `retries = 3` allows attempts after the first, `crate = path` names
-/// this crate where it goes by another name. [`Job::timeout`], [`Job::retries`] and [`Job::named`] change one use.
+/// this crate where it goes by another name. [`Job::timeout`], [`Job::retries`], [`Job::effect`] and [`Job::named`] change one use.
+///
+/// `effect` says what may happen to an attempt of which nobody knows how far it went, because the program was killed in the middle
+/// of it: `"pure"` and `"idempotent"` (the default, for work under the [idempotency key](JobContext::idempotency_key)) are run
+/// again, `"once"` is not: the job becomes a dead letter, and a person decides. It is no matter of retries: an attempt that failed is
+/// tried again whatever the effect.
 pub use event_detector_macros::job;
 pub use job::{Fatal, Job, JobDeclaration, JobOption, is_fatal};
 pub use panics::{Panic, catch_panic};

@@ -12,6 +12,7 @@ mod mark;
 mod open_error;
 mod opening;
 mod queue;
+mod reader;
 mod rows;
 mod schema;
 mod sqlite;
@@ -22,5 +23,9 @@ mod writer;
 pub use check::{CheckReport, backup, check};
 pub use desk::{Decided, Desk};
 pub use open_error::OpenError;
+pub use reader::{
+    Attempt, Counts, Filter, Letter, LostPart, Open, Order, Reader, RecordedChange, RecordedJob, Run, SourcePosition, Status,
+    StoredVerdict, WholeChange, WholeJob,
+};
 pub use sqlite::{Options, Sqlite};
 pub use stats::Stats;

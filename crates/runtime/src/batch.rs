@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use event_detector::{Job, JobContext, JobRun, JobScope, Panic, catch_panic, is_fatal};
+use event_detector::{Detector, Job, JobContext, JobRun, JobScope, Panic, catch_panic, is_fatal};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::task::AtomicWaker;
@@ -53,7 +53,9 @@ pub(crate) struct Seat {
     /// That event's name.
     pub(crate) event_name: &'static str,
     /// How many jobs of the same name come before it in the event.
-    nth: u32,
+    pub(crate) nth: u32,
+    /// Whether later changes of the document wait until it has succeeded or is a dead letter.
+    pub(crate) ordered: bool,
     /// Entered whenever code of the job runs.
     pub(crate) span: Span,
     state: Mutex<State>,
@@ -98,8 +100,17 @@ struct Attempt {
 type JobFuture = BoxFuture<'static, Result<serde_json::Value, anyhow::Error>>;
 
 impl Seat {
-    pub(crate) fn new(event: usize, event_name: &'static str, job: Job, nth: u32, span: Span) -> Self {
-        Self { event, event_name, job: Kept::new(job), nth, span, state: Mutex::new(State::Empty), ended: AtomicBool::new(false) }
+    pub(crate) fn new(event: usize, detector: &Detector, job: Job, nth: u32, span: Span) -> Self {
+        Self {
+            event,
+            event_name: detector.name(),
+            job: Kept::new(job),
+            nth,
+            ordered: detector.is_ordered(),
+            span,
+            state: Mutex::new(State::Empty),
+            ended: AtomicBool::new(false),
+        }
     }
 
     /// Empties the seat.

@@ -23,6 +23,8 @@ pub struct Config {
     pub drain: Duration,
     /// Cuts a hook of a plugin: 5 seconds.
     pub plugin_timeout: Duration,
+    /// Whether the ledger records every change, and not only those that a detector wants: no.
+    pub record_all: bool,
 }
 
 impl Default for Config {
@@ -37,6 +39,7 @@ impl Default for Config {
             change_deadline: None,
             drain: Duration::from_secs(25),
             plugin_timeout: Duration::from_secs(5),
+            record_all: false,
         }
     }
 }

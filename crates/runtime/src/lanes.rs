@@ -86,6 +86,16 @@ impl Lanes {
 }
 
 impl Ticket {
+    /// The right to run, if it is there at once; else the ticket again.
+    pub(crate) fn try_start(self) -> Result<Running, Self> {
+        let Self { turn, running, admitted } = self;
+        match (turn, Arc::clone(&running).try_acquire_owned()) {
+            (Turn::Free, Ok(permit)) => Ok(Running { _turn: None, _running: Some(permit), admitted: Some(admitted) }),
+            (Turn::Here(turn), Ok(permit)) => Ok(Running { _turn: Some(turn), _running: Some(permit), admitted: Some(admitted) }),
+            (turn, _) => Err(Self { turn, running, admitted }),
+        }
+    }
+
     /// Waits for the turn, and then for a free place among the running.
     pub(crate) async fn start(self) -> Running {
         let turn = match self.turn {

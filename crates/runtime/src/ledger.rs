@@ -7,6 +7,7 @@ mod life;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use event_detector::{Change, Effect};
 use futures::future::BoxFuture;
@@ -55,6 +56,16 @@ pub enum LedgerError {
 /// What a ledger was asked for, once it is done and on disk. Dropping it changes nothing of what will be done.
 pub type Receipt<T> = BoxFuture<'static, Result<T, LedgerError>>;
 
+/// A time as ledgers keep it.
+pub(crate) fn millis(time: SystemTime) -> Millis {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX))
+}
+
+/// A time that a ledger kept.
+pub(crate) fn time(millis: Millis) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
 /// Keeps what happened, on disk.
 ///
 /// What is asked for is done in the order of the calls, and each is whole or not at all; a receipt comes when it is on disk. Calls do
@@ -78,7 +89,8 @@ pub trait Ledger: Send + Sync + 'static {
     fn gap(&self, gap: Gap) -> Receipt<()>;
 
     /// Takes over from a process that is gone: what it left in the middle of is noted as interrupted, changes that have seen
-    /// [`MAX_DEATHS`] are set aside, and the rest is returned, in the order of recording. Called once, before anything else happens.
+    /// [`MAX_DEATHS`] are set aside, and the rest is returned, in the order of recording. Retries whose time has come are left to
+    /// [`take_due`](Self::take_due), except those that later changes of the document wait for. Called once, before anything else happens.
     fn recover(&self) -> Receipt<Recovered>;
 
     /// Takes up to `limit` changes with jobs whose time has come, each with those jobs, which are queued from here on.
@@ -197,6 +209,8 @@ pub struct Recovered {
     /// Changes whose jobs are to go on now, in the order of recording. Those that have seen deaths are suspects: a program runs them
     /// one after another, before all else, so that the one that kills it is known.
     pub unfinished: Vec<Unfinished>,
+    /// How many of them the process had in hand, so that it did not end in order.
+    pub interrupted: u64,
     /// How many changes were set aside, because the program died in the middle of their jobs [`MAX_DEATHS`] times.
     pub quarantined: u64,
 }
@@ -227,4 +241,42 @@ pub struct UnfinishedJob {
     pub nth: u32,
     /// Where it has got to.
     pub state: JobState,
+}
+
+impl<L: Ledger + ?Sized> Ledger for Arc<L> {
+    fn record(&self, recording: Recording) -> Receipt<Recorded> {
+        (**self).record(recording)
+    }
+
+    fn note(&self, entries: Vec<(JobRow, Entry)>) -> Receipt<()> {
+        (**self).note(entries)
+    }
+
+    fn keep(&self, source: &str, position: Vec<u8>) {
+        (**self).keep(source, position);
+    }
+
+    fn position(&self, source: &str) -> Receipt<Option<Vec<u8>>> {
+        (**self).position(source)
+    }
+
+    fn gap(&self, gap: Gap) -> Receipt<()> {
+        (**self).gap(gap)
+    }
+
+    fn recover(&self) -> Receipt<Recovered> {
+        (**self).recover()
+    }
+
+    fn take_due(&self, limit: usize) -> Receipt<Vec<Unfinished>> {
+        (**self).take_due(limit)
+    }
+
+    fn wait_for_due(&self) -> BoxFuture<'static, ()> {
+        (**self).wait_for_due()
+    }
+
+    fn close(&self) -> Receipt<()> {
+        (**self).close()
+    }
 }

@@ -2,23 +2,27 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use event_detector::{Change, JobOption, Unknown};
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
 
+use crate::ledger::millis;
+
 /// What came of one change: the events that were detected, failed or undecided, and what their jobs came to.
 ///
 /// It serialises as
-/// `{"change":{…},"events":[{"name","detected","error"?,"undecided"?,"jobs":[{"name","options","completed","status","attempts","duration","result","error"?}]}],"duration"}`
-/// with durations in milliseconds.
+/// `{"change":{…},"events":[{"name","detected","error"?,"undecided"?,"jobs":[{"name","options","completed","status","attempts","duration","result","error"?,"due_at"?}]}],"duration","duplicate"?}`
+/// with durations in milliseconds, and times in milliseconds since 1970.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The change.
     pub change: Arc<Change>,
     /// The events, sorted by name.
     pub events: Vec<EventReport>,
+    /// When the ledger recorded the change before, as it was delivered another time; then nothing is run, and there are no events.
+    pub duplicate: Option<SystemTime>,
     /// From the start of detection until the last job settled.
     pub duration: Duration,
 }
@@ -49,7 +53,7 @@ pub struct JobReport {
     pub status: JobStatus,
     /// The attempts that were started.
     pub attempts: u32,
-    /// The attempts that were allowed.
+    /// The attempts that were allowed: one, its retries, and those that were interrupted or were before a person had it tried again.
     pub attempts_allowed: u32,
     /// From its start until its end, the waits between attempts included.
     pub duration: Duration,
@@ -57,6 +61,8 @@ pub struct JobReport {
     pub result: Option<serde_json::Value>,
     /// Why it did not succeed: the last attempt's reason.
     pub error: Option<String>,
+    /// When its next attempt is due, of one that waits for it in the ledger.
+    pub due: Option<SystemTime>,
 }
 
 /// How a job ended.
@@ -73,8 +79,11 @@ pub enum JobStatus {
     TimedOut,
     /// It was cut, or not begun, because the change's deadline was over.
     Expired,
-    /// It was cut, or not begun, because the runtime was cancelled, as at the end of a stop: what it did is not known.
+    /// It was cut, or not begun, because the runtime was cancelled, as at the end of a stop: what it did is not known. With a ledger it
+    /// is taken up again by the next run.
     Cancelled,
+    /// It failed, and waits in the ledger for its next attempt.
+    Retrying,
 }
 
 impl JobReport {
@@ -95,6 +104,11 @@ impl Report {
         self.jobs().any(|job| job.status == JobStatus::Cancelled)
     }
 
+    /// Whether every job has come to its end, and none waits in the ledger for another attempt.
+    pub fn is_settled(&self) -> bool {
+        !self.jobs().any(|job| job.status == JobStatus::Retrying)
+    }
+
     /// Whether everything went well: each event was decided without an error, and each job succeeded.
     pub fn is_clean(&self) -> bool {
         self.events.iter().all(|event| event.error.is_none() && event.undecided.is_empty())
@@ -109,10 +123,14 @@ fn milliseconds(duration: Duration) -> f64 {
 
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut report = serializer.serialize_struct("Report", 3)?;
+        let mut report = serializer.serialize_struct("Report", 3 + usize::from(self.duplicate.is_some()))?;
         report.serialize_field("change", &ChangeSummary(&self.change))?;
         report.serialize_field("events", &self.events)?;
         report.serialize_field("duration", &milliseconds(self.duration))?;
+        match self.duplicate {
+            Some(at) => report.serialize_field("duplicate", &millis(at))?,
+            None => report.skip_field("duplicate")?,
+        }
         report.end()
     }
 }
@@ -167,8 +185,16 @@ impl Serialize for JobReport {
         if let Some(error) = &self.error {
             job.serialize_entry("error", error)?;
         }
+        if let Some(due) = self.due {
+            job.serialize_entry("due_at", &millis(due))?;
+        }
         job.end()
     }
+}
+
+/// The arguments as a JSON object, in the order of declaration.
+pub(crate) fn options_json(options: &[JobOption]) -> String {
+    serde_json::to_string(&Options(options)).unwrap_or_else(|_| "{}".to_owned())
 }
 
 /// The arguments as an object, in the order of declaration.

@@ -24,6 +24,15 @@ impl RetrySchedule {
             .with_max_times(retries as usize);
         Self { upper_ends: upper_ends.build() }
     }
+
+    /// Leaves out the waits after `failures` attempts, which a former process had.
+    pub(crate) fn skip_past(&mut self, failures: u32) {
+        for _ in 0..failures {
+            if self.upper_ends.next().is_none() {
+                return;
+            }
+        }
+    }
 }
 
 impl Iterator for RetrySchedule {

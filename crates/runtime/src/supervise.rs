@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use event_detector::{Cancellation, Change, Job, Panic};
 use futures::FutureExt;
@@ -17,10 +17,14 @@ use tokio::time::Instant;
 
 use crate::batch::{AttemptResult, Cut, Jobs};
 use crate::config::Config;
+use crate::journal::{Journal, finished, interrupted, refused, started};
+use crate::ledger::{Entry, JobState, LedgerError, Outcome, millis};
+use crate::metrics::Metrics;
 use crate::plugin::{Hook, Plugins, Problem};
 use crate::report::{EventReport, JobReport, JobStatus};
 use crate::retry::RetrySchedule;
 use crate::timer::{Timer, after};
+use crate::torture::crash_point;
 
 /// A poll that is not over this long after it was the last one blocks its thread.
 const GRACE: Duration = Duration::from_millis(5);
@@ -29,6 +33,9 @@ const GRACE: Duration = Duration::from_millis(5);
 pub(crate) struct Supervisor<'r> {
     pub(crate) config: &'r Config,
     pub(crate) plugins: &'r Plugins,
+    pub(crate) metrics: &'r Metrics,
+    /// Where there is a ledger.
+    pub(crate) journal: Option<&'r Journal>,
     pub(crate) cancellation: &'r Cancellation,
     /// Told when the cancellation ends; cheaper to wait for.
     pub(crate) cancelled: &'r Notify,
@@ -54,6 +61,14 @@ struct Settling<'r> {
     /// When the first attempt began.
     start: Instant,
     attempts: u32,
+    /// Whether an attempt has begun and not ended.
+    attempting: bool,
+    /// Whether the ledger has the next attempt as started.
+    begun: bool,
+    /// The attempts that failed before this began, and so count against the retries.
+    failures: u32,
+    /// The attempts before this began that do not.
+    uncounted: u32,
     retrying: Option<Box<Retrying>>,
     phase: Phase<'r>,
 }
@@ -70,6 +85,8 @@ enum Phase<'r> {
     Beginning(BoxFuture<'r, ()>),
     /// The first attempt is next.
     Ready,
+    /// The ledger is told that an attempt is next.
+    Recording(BoxFuture<'r, Result<(), LedgerError>>),
     Attempting {
         deadline: Instant,
     },
@@ -81,7 +98,7 @@ enum Phase<'r> {
     Pausing {
         until: Instant,
     },
-    /// The hooks after the last attempt.
+    /// The ledger is told of the end, and then the hooks.
     Ending(BoxFuture<'r, JobReport>),
     Settled(JobReport),
 }
@@ -101,6 +118,14 @@ enum Ended {
     },
     ChangeOver,
     Cancelled,
+    /// The ledger does not take it that an attempt starts.
+    NotRecorded(LedgerError),
+}
+
+/// Whether a job is done, or waits for another attempt.
+enum Last {
+    Settled(Ended),
+    Parked { ended: Ended, due: SystemTime },
 }
 
 impl<'r> Supervisor<'r> {
@@ -144,7 +169,19 @@ impl<'r> Supervisor<'r> {
 
     fn prepare(&self, place: usize, look: &Look<'_>) -> Settling<'r> {
         let phase = if self.plugins.is_empty() { Phase::Ready } else { Phase::Beginning(self.tell_start(place, look.jobs)) };
-        Settling { place, start: look.timer.now(), attempts: 0, retrying: None, phase }
+        let state = self.journal.map_or(JobState::recorded(false), |journal| journal.state(place));
+        let begun = self.journal.is_some_and(|journal| journal.has_begun(place));
+        Settling {
+            place,
+            start: look.timer.now(),
+            attempts: state.attempts - u32::from(begun),
+            attempting: false,
+            begun,
+            failures: state.failures,
+            uncounted: (state.attempts - u32::from(begun)).saturating_sub(state.failures),
+            retrying: None,
+            phase,
+        }
     }
 
     /// Lets `job` go as far as it can in this look; ready when it has settled.
@@ -164,6 +201,16 @@ impl<'r> Supervisor<'r> {
                     job.start = look.timer.now();
                     self.attempt(job, look)
                 }
+                Phase::Recording(noted) => match noted.poll_unpin(cx) {
+                    Poll::Ready(Ok(())) => {
+                        look.timer.look_again();
+                        job.begun = true;
+                        self.attempt(job, look)
+                    }
+                    Poll::Ready(Err(error)) => self.end(job, Last::Settled(Ended::NotRecorded(error)), look),
+                    Poll::Pending if look.cancelled => self.end(job, Last::Settled(Ended::Cancelled), look),
+                    Poll::Pending => return Poll::Pending,
+                },
                 Phase::Attempting { deadline } => match look.jobs.take(job.place) {
                     Some(result) => self.ended(job, Ended::from(result), look),
                     None if look.cancelled => self.cut(job, |_| Ended::Cancelled, look),
@@ -205,13 +252,20 @@ impl<'r> Supervisor<'r> {
     /// Begins the next attempt, unless there is no use in one.
     fn attempt(&self, job: &mut Settling<'r>, look: &mut Look<'_>) -> Phase<'r> {
         if look.cancelled {
-            return self.end(job, Ended::Cancelled, look);
+            return self.end(job, Last::Settled(Ended::Cancelled), look);
         }
         let now = look.timer.now();
         if self.deadline.is_some_and(|end| end <= now) {
-            return self.end(job, Ended::ChangeOver, look);
+            return self.end(job, Last::Settled(Ended::ChangeOver), look);
         }
+        if let Some(journal) = self.journal.filter(|_| !job.begun) {
+            return Phase::Recording(journal.note(job.place, started()));
+        }
+        crash_point("after_attempt_started");
+        job.begun = false;
+        job.attempting = true;
         job.attempts += 1;
+        self.metrics.attempt();
         let own = after(now, self.limit(look.job(job.place)));
         let deadline = self.deadline.map_or(own, |end| end.min(own));
         look.jobs.begin(job.place, job.attempts, deadline);
@@ -237,22 +291,42 @@ impl<'r> Supervisor<'r> {
 
     /// After an attempt: another one later, or the end.
     fn ended(&self, job: &mut Settling<'r>, ended: Ended, look: &Look<'_>) -> Phase<'r> {
+        crash_point("after_effect_before_finish");
+        let failed_before = job.failures;
         if ended.may_be_retried() {
             let retrying = job.retrying.get_or_insert_with(|| {
-                Box::new(Retrying { schedule: RetrySchedule::new(self.config, self.retries(look.job(job.place))), before: None })
+                let mut schedule = RetrySchedule::new(self.config, self.retries(look.job(job.place)));
+                schedule.skip_past(failed_before);
+                Box::new(Retrying { schedule, before: None })
             });
             if let Some(wait) = retrying.schedule.next() {
                 retrying.before = ended.text();
-                let span = &look.jobs.seats()[job.place].span;
-                tracing::debug!(parent: span, attempt = job.attempts, error = retrying.before, ?wait, "the attempt failed; the job is tried again");
+                let seat = &look.jobs.seats()[job.place];
+                tracing::debug!(parent: &seat.span, attempt = job.attempts, error = retrying.before, ?wait, "the attempt failed; the job is tried again");
+                if self.journal.is_some() && Journal::parks(wait, seat.ordered) {
+                    return self.end(job, Last::Parked { ended, due: SystemTime::now() + wait }, look);
+                }
+                if let Some(journal) = self.journal {
+                    let outcome = ended.retry(SystemTime::now() + wait, true);
+                    journal.note_on_the_way(job.place, finished(outcome));
+                }
+                job.attempting = false;
                 return Phase::Pausing { until: after(look.timer.now(), wait) };
             }
         }
-        self.end(job, ended, look)
+        self.end(job, Last::Settled(ended), look)
     }
 
-    fn end(&self, settling: &mut Settling<'r>, ended: Ended, look: &Look<'_>) -> Phase<'r> {
-        let status = ended.status();
+    fn end(&self, settling: &mut Settling<'r>, last: Last, look: &Look<'_>) -> Phase<'r> {
+        let noted = self.journal.and_then(|journal| {
+            let entry = last.entry(settling.attempting)?;
+            Some(journal.note_end(settling.place, entry))
+        });
+        let (ended, due) = match last {
+            Last::Settled(ended) => (ended, None),
+            Last::Parked { ended, due } => (ended, Some(due)),
+        };
+        let status = if due.is_some() { JobStatus::Retrying } else { ended.status() };
         let mut error = ended.text();
         let before = settling.retrying.as_ref().and_then(|retrying| retrying.before.as_ref());
         if let (JobStatus::Expired | JobStatus::Cancelled, Some(error), Some(before)) = (status, &mut error, before) {
@@ -265,12 +339,25 @@ impl<'r> Supervisor<'r> {
             options: seat.job.options().to_vec(),
             status,
             attempts: settling.attempts,
-            attempts_allowed: self.retries(&seat.job).saturating_add(1),
+            attempts_allowed: self.retries(&seat.job).saturating_add(1).saturating_add(settling.uncounted),
             duration: look.timer.now().saturating_duration_since(settling.start),
             result: ended.result(),
             error,
+            due,
         };
-        if self.plugins.is_empty() { Phase::Settled(report) } else { Phase::Ending(self.tell_end(seat.event_name, report)) }
+        if self.plugins.is_empty() && noted.is_none() {
+            return Phase::Settled(report);
+        }
+        let told = (!self.plugins.is_empty() && due.is_none()).then(|| self.tell_end(seat.event_name, report.clone()));
+        Phase::Ending(Box::pin(async move {
+            if let Some(noted) = noted {
+                noted.await;
+            }
+            if let Some(told) = told {
+                told.await;
+            }
+            report
+        }))
     }
 
     fn tell_start(&self, place: usize, jobs: &Jobs) -> BoxFuture<'r, ()> {
@@ -278,7 +365,7 @@ impl<'r> Supervisor<'r> {
         Box::pin(async move { plugins.tell(Hook::JobStarted(&cx), limit).await })
     }
 
-    fn tell_end(&self, event: &'static str, report: JobReport) -> BoxFuture<'r, JobReport> {
+    fn tell_end(&self, event: &'static str, report: JobReport) -> BoxFuture<'r, ()> {
         let (plugins, limit, change) = (self.plugins, self.config.plugin_timeout, self.change);
         Box::pin(async move {
             plugins.tell(Hook::JobEnded(change, event, &report), limit).await;
@@ -286,7 +373,6 @@ impl<'r> Supervisor<'r> {
                 let problem = Problem::Job { event, job: Box::new(report.clone()) };
                 plugins.tell(Hook::Error(change, &problem), limit).await;
             }
-            report
         })
     }
 }
@@ -307,10 +393,46 @@ impl From<Result<AttemptResult, Panic>> for Ended {
     }
 }
 
+impl Last {
+    /// What the ledger is told, of a job that is in the middle of an attempt or not.
+    fn entry(&self, attempting: bool) -> Option<Entry> {
+        let ended = match self {
+            Self::Parked { ended, due } => return Some(finished(ended.retry(*due, false))),
+            Self::Settled(ended) => ended,
+        };
+        Some(match ended {
+            Ended::Cancelled => interrupted(),
+            Ended::NotRecorded(_) => return None,
+            Ended::Succeeded(result) => finished(Outcome::Succeeded { result: result.clone() }),
+            failed if attempting => {
+                let (status, error) = failed.failure();
+                finished(Outcome::Dead { status, error })
+            }
+            failed => refused(failed.text().unwrap_or_default()),
+        })
+    }
+}
+
 impl Ended {
+    /// Which failure it is, and why.
+    fn failure(&self) -> (&'static str, String) {
+        let status = match self.status() {
+            JobStatus::Panicked => "panicked",
+            JobStatus::TimedOut => "timed_out",
+            JobStatus::Expired => "expired",
+            _ => "failed",
+        };
+        (status, self.text().unwrap_or_default())
+    }
+
+    fn retry(&self, due: SystemTime, kept: bool) -> Outcome {
+        let (status, error) = self.failure();
+        Outcome::Retry { status, error, due: millis(due), kept }
+    }
+
     fn may_be_retried(&self) -> bool {
         match self {
-            Self::Succeeded(_) | Self::ChangeOver | Self::Cancelled => false,
+            Self::Succeeded(_) | Self::ChangeOver | Self::Cancelled | Self::NotRecorded(_) => false,
             Self::Failed { fatal, .. } => !fatal,
             // What could not be cut still runs; a second attempt beside it would do everything twice.
             Self::TimedOut { blocked, .. } => !blocked,
@@ -330,6 +452,7 @@ impl Ended {
             ),
             Self::ChangeOver => "cut: the deadline of the whole change was over".to_owned(),
             Self::Cancelled => "cut: the program stopped".to_owned(),
+            Self::NotRecorded(error) => format!("not begun: {error}"),
         })
     }
 
@@ -340,7 +463,7 @@ impl Ended {
             Self::Panicked(_) => JobStatus::Panicked,
             Self::TimedOut { .. } => JobStatus::TimedOut,
             Self::ChangeOver => JobStatus::Expired,
-            Self::Cancelled => JobStatus::Cancelled,
+            Self::Cancelled | Self::NotRecorded(_) => JobStatus::Cancelled,
         }
     }
 

@@ -5,10 +5,12 @@ mod body;
 mod hand_over;
 mod in_flight;
 mod passphrases;
+mod refusals;
 mod settings;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,11 +19,11 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{self, Method, StatusCode, header};
+use axum::http::{self, HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
 use event_detector::{Change, nearest};
-use event_detector_runtime::{Intake, Report, Runtime, Stopping};
+use event_detector_runtime::{self as runtime, Intake, Report, Runtime, Taken};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::ServiceExt;
@@ -30,9 +32,11 @@ use crate::refusal::{Refusal, not_found, wrong_method};
 use crate::request_id::{REQUEST_ID, request_id};
 use answer::Remarks;
 use hand_over::HandOver;
-use in_flight::{Answer, InFlight, NotTaken, Place};
+use in_flight::{Answer, First, InFlight, NotTaken, Place, Settled};
 pub use passphrases::Passphrase;
 use passphrases::Passphrases;
+pub(crate) use refusals::unauthorized;
+use refusals::{from_a_browser, full, id_reused, interrupted, not_recorded, not_recorded_yet};
 pub use settings::{Settings, SettingsError};
 
 /// How long a sender waits for a place that others took first, before it is told to come again.
@@ -47,6 +51,10 @@ pub(crate) const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// the [`Report`] when all jobs have settled, failed ones included. After [`Settings::answer_within`] it is 202 and the work goes
 /// on, with `?wait=false` at once. A change that is in flight already is joined, never started twice. A sender that leaves does
 /// not cut what was handed over.
+///
+/// Where the runtime has a ledger, success says that the change is on disk, if any event wants it. One that is there already is
+/// answered with 200 and `duplicate`, another one under its id with 409; a job that waits for its next attempt makes it 202 with
+/// the report as far as it goes. A full disk is 507, a ledger that cannot be used 503: send it again.
 ///
 /// ```no_run
 /// use event_detector::Registry;
@@ -159,6 +167,11 @@ impl Hasura {
         http::Response::from_parts(head, body)
     }
 
+    /// Whether the request shows a passphrase; anybody does where there is none.
+    pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
+        self.receiver.passphrases.admit(headers)
+    }
+
     /// The requests that were refused because no more changes are taken.
     pub(crate) fn refused_while_stopping(&self) -> u64 {
         self.receiver.refused_while_stopping.load(Ordering::Relaxed)
@@ -225,26 +238,33 @@ impl Receiver {
         };
         let change = Change::from_hasura(bytes, trigger.as_deref()).map_err(|error| Refusal::of_body(&error))?;
         let id: Arc<str> = change.id().into();
-        let (answer, remarks, handing_over) = enter(route, change, trigger.as_ref())?;
-        // Only what was taken is answered with 202, so repeats wait for that too.
-        match handing_over {
-            Some(handing_over) => match timeout(A_MOMENT, handing_over).await {
-                Ok(Ok(())) => answer.set_taken(),
-                Ok(Err(Stopping)) => return Err(self.stopping()),
-                Err(_late) => return Err(full(&route.to)),
-            },
-            None => match answer.taken().await {
-                Ok(()) => {}
-                Err(NotTaken) if route.to.is_stopping() => return Err(self.stopping()),
-                Err(NotTaken) => return Err(full(&route.to)),
-            },
+        let until = start + self.settings.answer_within.min(A_YEAR);
+        let (answer, remarks, taken) = match enter(route, change, trigger.as_ref())? {
+            // Only what is taken, and on disk, is answered with success, so repeats wait for that too.
+            Entered::Repeat(answer, remarks) => {
+                let taken = timeout_at(until, answer.taken()).await.map_err(|_late| not_recorded_yet())?;
+                (answer, remarks, taken.map_err(|why| self.not_taken(why, &route.to))?)
+            }
+            Entered::First(first, remarks, handing_over) => {
+                let taken = in_time(handing_over, until, &route.to).await?;
+                first.tell(taken.clone());
+                let recorded_at = match taken {
+                    Ok(Taken::New) => None,
+                    Ok(Taken::Duplicate { recorded_at }) => Some(recorded_at),
+                    Err(why) => return Err(self.not_taken(NotTaken::Refused(why), &route.to)),
+                };
+                (first.answer(), remarks, recorded_at)
+            }
+        };
+        if let Some(recorded_at) = taken {
+            return Ok(answer::recorded(&id, recorded_at, remarks.of_a_duplicate()));
         }
         if head.uri.query().is_some_and(|query| query.split('&').any(|part| part == "wait=false")) {
             return Ok(answer::running(&id, remarks));
         }
-        let until = start + self.settings.answer_within.min(A_YEAR);
-        match timeout_at(until, answer.report()).await {
-            Ok(Ok(report)) => Ok(answer::settled(report, remarks)),
+        match timeout_at(until, answer.settled()).await {
+            Ok(Ok(settled)) => Ok(answer::settled(settled, remarks)),
+            Ok(Err(in_flight::Cut)) if route.to.has_ledger() => Ok(answer::left_to_the_ledger(&id, remarks)),
             Ok(Err(in_flight::Cut)) => Err(interrupted()),
             Err(_late) => Ok(answer::running(&id, remarks)),
         }
@@ -267,6 +287,15 @@ impl Receiver {
         })
     }
 
+    fn not_taken(&self, why: NotTaken, to: &HandOver) -> Refusal {
+        match why {
+            NotTaken::Refused(runtime::NotTaken::Ledger(error)) => not_recorded(&error),
+            NotTaken::Refused(_) => self.stopping(),
+            NotTaken::NoPlace if to.is_stopping() => self.stopping(),
+            NotTaken::NoPlace => full(to),
+        }
+    }
+
     fn stopping(&self) -> Refusal {
         self.refused_while_stopping.fetch_add(1, Ordering::Relaxed);
         Refusal::new(
@@ -279,58 +308,52 @@ impl Receiver {
     }
 }
 
-/// One text, whatever it was.
-fn unauthorized() -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", "the passphrase is missing or wrong")
-        .hint("send one of the receiver's passphrases, once, in the header that it asks for")
+/// A change that came in, among those in flight.
+enum Entered<F> {
+    /// It is in flight already.
+    Repeat(Answer, Remarks),
+    /// It is new, and to be handed over.
+    First(First, Remarks, F),
 }
 
-/// Any page that is open on this machine can make a browser post to it; the passphrase is what pages do not know.
-fn from_a_browser() -> Refusal {
-    Refusal::new(StatusCode::FORBIDDEN, "from_a_browser", "browsers may not send changes to a receiver without a passphrase")
-        .hint("set a passphrase, or send without the header `origin`")
-}
-
-/// Joins the change in flight that `change` repeats, or puts it in flight: its answer, what is to be remarked, and for a change
-/// that is new the handing over.
-#[expect(clippy::type_complexity, reason = "the future has no other name")]
+/// Joins the change in flight that `change` repeats, or puts it in flight.
 fn enter<'r>(
     route: &'r Route,
     change: Change,
     trigger: Option<&Arc<str>>,
-) -> Result<(Answer, Remarks, Option<impl Future<Output = Result<(), Stopping>> + Send + use<'r>>), Refusal> {
+) -> Result<Entered<impl Future<Output = Result<Taken, runtime::NotTaken>> + Send + use<'r>>, Refusal> {
     let unwrapped = change.is_unwrapped();
-    let (working, answer) = match route.in_flight.enter(&change, trigger) {
-        Place::New(working, answer) => (working, answer),
-        Place::Same(answer) => return Ok((answer, Remarks::new(true, unwrapped), None)),
-        Place::Other(since) => {
-            let since = humantime::format_rfc3339_millis(since);
-            let message = format!("another change with this id is in flight, first seen {since}");
-            let refusal = Refusal::new(StatusCode::CONFLICT, "id_reused", message);
-            return Err(refusal.hint("an id names one change; when it is sent again, only `delivery_info` may differ"));
-        }
+    let (working, first) = match route.in_flight.enter(&change, trigger) {
+        Place::New(working, first) => (working, first),
+        Place::Same(answer) => return Ok(Entered::Repeat(answer, Remarks::new(true, unwrapped))),
+        Place::Other(since) => return Err(id_reused("in flight", since)),
     };
     if route.to.is_full() {
         return Err(full(&route.to));
     }
     let source = trigger.map_or_else(|| "hasura".to_owned(), |trigger| format!("hasura/{trigger}"));
+    let has_ledger = route.to.has_ledger();
     let done = move |report: Report| {
-        // What the end of the runtime cut is the sender's to send again.
-        if !report.was_interrupted() {
-            working.finish(answer::json(&report).into());
+        let is_interrupted = report.was_interrupted();
+        // What the end of the runtime cut is the sender's to send again, where no ledger has it.
+        if has_ledger || !is_interrupted {
+            let is_final = !is_interrupted && report.is_settled();
+            working.finish(Settled { report: answer::json(&report).into(), is_final });
         }
     };
-    Ok((answer, Remarks::new(false, unwrapped), Some(route.to.take(change.with_source(source), done))))
+    Ok(Entered::First(first, Remarks::new(false, unwrapped), route.to.take(change.with_source(source), done)))
 }
 
-fn interrupted() -> Refusal {
-    let message = "the receiver stopped before all jobs had settled, so what they did is not known";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "interrupted", message).header(header::RETRY_AFTER, "10").hint("send it again")
-}
-
-fn full(to: &HandOver) -> Refusal {
-    let message = format!("the changes in flight are as many as are admitted at a time: {}", to.admitted());
-    Refusal::new(StatusCode::TOO_MANY_REQUESTS, "full", message)
-        .header(header::RETRY_AFTER, "1")
-        .hint("send it again; a receiver with a higher `in_flight` is sooner ready for it")
+/// Waits a moment for a place, and for the disk until the sender has to be answered.
+async fn in_time(
+    handing_over: impl Future<Output = Result<Taken, runtime::NotTaken>>,
+    until: Instant,
+    to: &HandOver,
+) -> Result<Result<Taken, runtime::NotTaken>, Refusal> {
+    let mut handing_over = pin!(handing_over);
+    match timeout(A_MOMENT, &mut handing_over).await {
+        Ok(taken) => Ok(taken),
+        Err(_late) if to.is_full() || !to.has_ledger() => Err(full(to)),
+        Err(_late) => timeout_at(until, handing_over).await.map_err(|_late| not_recorded_yet()),
+    }
 }

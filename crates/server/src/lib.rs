@@ -6,8 +6,9 @@
 //! - [`hasura::router`] is an axum router for a program that has a server of its own;
 //! - [`Hasura::handle_http`](hasura::Hasura::handle_http) takes one request and gives its response, where there is no server at all.
 //!
-//! Nothing is kept: a change whose jobs were cut is answered with 503, so that the sender sends it again, and a repeat that comes
-//! after the work ended is handled again.
+//! With a ledger, success says that the change is on disk, and a repeat is stored once. Without one nothing is kept: a change whose
+//! jobs were cut is answered with 503, so that the sender sends it again, and a repeat that comes after the work ended is handled
+//! again.
 
 pub mod hasura;
 mod refusal;

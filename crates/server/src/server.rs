@@ -2,6 +2,7 @@
 
 mod connections;
 mod health;
+mod metrics;
 mod patient;
 mod requests;
 
@@ -9,20 +10,24 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use event_detector::Registry;
-use event_detector_runtime::{Intake, Source, SourceEnd, SourceError};
+use event_detector_runtime::{Figure, Intake, Source, SourceEnd, SourceError};
 use tokio::net::{TcpListener, lookup_host};
 
 use crate::hasura::{self, Hasura, SettingsError, nothing_here};
+use metrics::More;
 
 /// A server of HTTP as a source of changes.
 ///
-/// It answers `POST /hasura` and `POST /hasura/{trigger}` (see [`Hasura`]) and `GET /healthz`, `/readyz` and `/version`. When the
-/// program stops, `/readyz` and new changes are answered with 503 until the requests in flight are answered; then it closes.
+/// It answers `POST /hasura` and `POST /hasura/{trigger}` (see [`Hasura`]) and `GET /healthz`, `/readyz`, `/version` and `/metrics`.
+/// When the program stops, `/readyz` and new changes are answered with 503 until the requests in flight are answered; then it closes.
+///
+/// `/metrics` is what Prometheus reads. Where other machines reach the address, it is for those alone who show a passphrase.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     settings: Settings,
+    more: More,
 }
 
 /// What a server allows its clients. The defaults are the fields' documented values.
@@ -124,20 +129,32 @@ impl Server {
         let named = |source| ServeError::Address { address: address.to_owned(), source };
         let addresses: Vec<SocketAddr> = lookup_host(address).await.map_err(named)?.collect();
         if settings.hasura.passphrases.is_empty()
-            && let Some(exposed) = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback())
+            && let Some(exposed) = addresses.iter().find(|address| !is_loopback(**address))
         {
             return Err(ServeError::Exposed { address: *exposed });
         }
         let bound = |source| ServeError::Bind { address: address.to_owned(), source };
         let listener = TcpListener::bind(&*addresses).await.map_err(bound)?;
         let address = listener.local_addr().map_err(bound)?;
-        Ok(Self { listener, address, settings })
+        Ok(Self { listener, address, settings, more: More::default() })
+    }
+
+    /// Adds figures to those of the runtime at `/metrics`; they are asked for at each request, and must be there at once.
+    #[must_use]
+    pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Self {
+        self.more = More::new(figures);
+        self
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
+}
+
+/// Whether only this machine reaches the address.
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 impl Source for Server {
@@ -147,7 +164,8 @@ impl Source for Server {
 
     async fn run(self, intake: Intake) -> Result<SourceEnd, SourceError> {
         let hasura = Hasura::from_intake(intake.clone(), self.settings.hasura.clone())?;
-        let app = hasura.router().merge(health::router(intake.clone())).fallback(nothing_here);
+        let metrics = metrics::router(intake.clone(), self.more, hasura.clone(), !is_loopback(self.address));
+        let app = hasura.router().merge(health::router(intake.clone())).merge(metrics).fallback(nothing_here);
         connections::serve(self.listener, app, &self.settings, &intake).await;
         let refused = match hasura.refused_while_stopping() {
             1 => "1 request".to_owned(),

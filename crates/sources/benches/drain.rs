@@ -11,13 +11,12 @@
 use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use event_detector::{Change, Detector, Job, JobContext, Registry};
-use event_detector_runtime::{Positions, Runtime, SourceError, Sources};
-use event_detector_sources::{Images, MongoDb, Scope, Server};
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
+use event_detector_runtime::{Runtime, Sources};
+use event_detector_sources::{Images, MongoDb, Scope, Server, Start};
+use futures::StreamExt;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
 use mongodb::options::{FullDocumentBeforeChangeType, FullDocumentType};
 use mongodb::{Client, Database};
@@ -77,18 +76,9 @@ fn registry() -> Registry {
     Registry::try_new(others.chain([Detector::new("change", counting), matching])).expect("their names differ")
 }
 
-/// Where the changes begin.
-#[derive(Clone)]
-struct From(Timestamp);
-
-impl Positions for From {
-    fn load<'p>(&'p self, _: &'p str) -> BoxFuture<'p, Result<Option<Vec<u8>>, SourceError>> {
-        async { Ok(Some(doc! { "time": self.0 }.to_vec()?)) }.boxed()
-    }
-
-    fn keep<'p>(&'p self, _: &'p str, _: Vec<u8>) -> BoxFuture<'p, Result<(), SourceError>> {
-        async { Ok(()) }.boxed()
-    }
+/// The place from where on changes are taken: the beginning of its second.
+fn start(from: Timestamp) -> Start {
+    Start::At(UNIX_EPOCH + Duration::from_secs(from.time.into()))
 }
 
 async fn now(database: &Database) -> Timestamp {
@@ -150,7 +140,7 @@ async fn source(uri: &str, database: &Database, from: Timestamp, changes: u64, i
     let scope = Scope::try_new(vec![database.name().to_owned()], Vec::new()).expect("a name");
     let runtime = Runtime::builder(registry()).build().expect("inside tokio");
     let mut sources = Sources::default();
-    sources.add(MongoDb::new(server, scope).images(images).positions(From(from)));
+    sources.add(MongoDb::new(server, scope).images(images).start(start(from)));
     SEEN.store(0, Ordering::Relaxed);
     let start = Instant::now();
     let seen_all = async {
@@ -171,7 +161,7 @@ async fn added_latency(uri: &str, database: &Database) -> Vec<Duration> {
     let scope = Scope::try_new(vec![database.name().to_owned()], vec!["steady".to_owned()]).expect("a name");
     let runtime = Runtime::builder(registry()).build().expect("inside tokio");
     let mut sources = Sources::default();
-    sources.add(MongoDb::new(server, scope).images(Images::None).positions(From(from)));
+    sources.add(MongoDb::new(server, scope).images(Images::None).start(start(from)));
     let stop = Arc::new(Notify::new());
     let run = tokio::spawn({
         let stop = Arc::clone(&stop);
@@ -237,9 +227,10 @@ async fn main() {
     database.drop().await.expect("it may");
     let images = doc! { "create": "moves", "changeStreamPreAndPostImages": { "enabled": true } };
     database.run_command(images).await.expect("it may");
+    // What was there before is not of the same second.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     let from = now(&database).await;
     write(&database, changes).await;
-    // The collection's own events come besides: its making.
     let mut taken: [Vec<Duration>; 4] = Default::default();
     for _ in 0..rounds {
         taken[0].push(bare(&database, from, changes, false, false).await);

@@ -3,5 +3,5 @@
 mod mongodb;
 mod recorded;
 
-pub use mongodb::{Finding, Images, Inspection, Level, MongoDb, MongoDbError, Scope, ScopeError, Server};
+pub use mongodb::{Finding, Images, Inspection, Level, MongoDb, MongoDbError, OnGap, Scope, ScopeError, Server, Start};
 pub use recorded::{MAX_LINE, OpenError, Recorded};

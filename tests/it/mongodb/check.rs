@@ -44,7 +44,9 @@ async fn a_view_that_is_named_cannot_be_watched_and_one_that_is_not_is_passed_ov
 
     let named = Inspection::of(&server, &scope(database.name(), &["view"]), Images::None).await.unwrap();
     let all = Inspection::of(&server, &scope(database.name(), &[]), Images::None).await.unwrap();
+    let oplog = all.findings.iter().find(|finding| finding.subject == "oplog").unwrap();
 
+    assert!(oplog.message.starts_with("reaches back ") && oplog.cure.is_none(), "{oplog:?}");
     assert_eq!((named.level(), all.level()), (Level::Error, Level::Good), "{named:?} {all:?}");
     database.drop().await.unwrap();
 }
@@ -87,6 +89,8 @@ async fn the_role_that_is_documented_is_enough_and_less_is_refused_with_it() {
         let server = Server::connect(&uri(user, "S3CR3T")).await.unwrap();
         let inspection = Inspection::of(&server, &scope("app", &["moves"]), Images::Computed).await.unwrap();
         assert_eq!(inspection.level(), Level::Good, "{user}: {inspection:?}");
+        let oplog = inspection.findings.iter().find(|finding| finding.subject == "oplog").unwrap();
+        assert!(oplog.cure.as_ref().unwrap().contains("grant the role `read` on the database `local`"), "{oplog:?}");
         let refused = server.enable_images(&scope("app", &["new"])).await.unwrap_err();
         assert!(matches!(refused, MongoDbError::Denied { code: 13, .. }), "{user}: {refused}");
     }

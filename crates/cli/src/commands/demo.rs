@@ -41,7 +41,7 @@ pub(crate) async fn demo(mut program: Program, recorded: Option<&str>) -> Result
     let stop = Stop::listen(program.settings.config.drain, json);
     let console = Console::new(form);
     let worked = console.worked();
-    let runtime = program.runtime(console)?;
+    let runtime = program.runtime(console, None)?;
     let mut sources = Sources::default();
     sources.add(Recorded::text("demo", lines));
     if talks {

@@ -34,7 +34,7 @@ pub(crate) async fn emit(program: Program, emitted: Emitted) -> Result<Exit, Fai
     let json = program.options.json;
     let stop = Stop::listen(program.settings.config.drain, json);
     let form = Form::choose(&program.options);
-    let runtime = program.runtime(Console::new(form))?;
+    let runtime = program.runtime(Console::new(form), None)?;
     let described = describe(&change);
     let mut sources = Sources::default();
     sources.add(Once(change));
@@ -57,7 +57,8 @@ impl Source for Once {
 
     async fn run(self, intake: Intake) -> Result<SourceEnd, SourceError> {
         match intake.submit(self.0).await {
-            Ok(()) => Ok(SourceEnd::Exhausted),
+            Ok(_taken) => Ok(SourceEnd::Exhausted),
+            // Without a ledger nothing else refuses it.
             Err(_stopping) => Ok(SourceEnd::Stopped { left: "the change".to_owned() }),
         }
     }

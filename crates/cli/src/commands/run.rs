@@ -2,60 +2,63 @@
 
 use std::io::{ErrorKind, IsTerminal};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use event_detector::JobDeclaration;
-use event_detector_runtime::{Runtime, Sources, Summary};
+use event_detector_ledger::{Sqlite, Stats};
+use event_detector_runtime::{Figure, Runtime, Sources, Summary};
 use event_detector_server::{ServeError, Server};
-use event_detector_sources::{MongoDb, Recorded};
+use event_detector_sources::{MongoDb, Recorded, Start};
 use serde_json::json;
 
 use crate::app::Program;
+use crate::args::Run;
 use crate::console::{Console, Form, print_rejected};
 use crate::exit::{Exit, Failure};
 use crate::settings::PASSPHRASES;
 use crate::signals::Stop;
 use crate::terminal::{clean, say, say_json, start_spinner};
 
+use super::recorded::open_failure;
 use super::{check, count, no_change};
 
 /// Handles the changes of the database, of the file and of the address, if they are named, and of the program's own sources.
-pub(crate) async fn run(
-    mut program: Program,
-    mut sources: Sources,
-    file: Option<&Path>,
-    strict: bool,
-    enable_images: bool,
-) -> Result<Exit, Failure> {
+pub(crate) async fn run(mut program: Program, mut sources: Sources, what: &Run) -> Result<Exit, Failure> {
     let is_live = program.settings.listen.is_some() || program.settings.mongodb.is_set();
-    if program.settings.mongodb.is_set() {
-        watch(&mut program, &mut sources, enable_images).await?;
-    }
-    let listening = match program.settings.listen.take() {
-        Some(address) => Some(listen(&mut program, &mut sources, &address).await?),
-        None => None,
-    };
-    if let Some(file) = file {
-        let recorded = open(file).await?;
-        sources.add(if strict { recorded.strict() } else { recorded });
-    }
-    if sources.is_empty() {
+    let takes_changes = is_live || !sources.is_empty();
+    if !takes_changes && what.file.is_none() {
         return Err(Failure::new(Exit::Usage, "there is nothing to take changes from").with_hint(
             "watch a database with `--mongodb URI --database NAME`, listen with `--listen 127.0.0.1:8080`, name a file of recorded changes with `--file FILE` (`-` is standard input), \
              or add a source to the program's `App`",
         ));
     }
+    // A file alone can be played again, unless somebody says where to keep what came of it.
+    let keeps = !what.no_ledger && (takes_changes || program.ledger.is_named);
+    // Before all else: another program may have it.
+    let ledger = if keeps { Some(ledger(&program)?) } else { None };
+    if program.settings.mongodb.is_set() {
+        watch(&mut program, &mut sources, what).await?;
+    }
+    let listening = match program.settings.listen.take() {
+        Some(address) => Some(listen(&mut program, &mut sources, &address, ledger.as_ref()).await?),
+        None => None,
+    };
+    if let Some(file) = &what.file {
+        let recorded = open(file).await?;
+        sources.add(if what.strict { recorded.strict() } else { recorded });
+    }
     let json = program.options.json;
     let form = Form::choose(&program.options);
     let settings = program.settings.file.clone();
+    let kept = ledger.as_ref().map(|_| program.ledger.dir.clone());
     let stop = Stop::listen(program.settings.config.drain, json);
     let console = if is_live { Console::new(form).announcing() } else { Console::new(form) };
-    let runtime = program.runtime(console)?;
-    banner(&runtime, &sources, settings.as_deref(), json);
+    let runtime = program.runtime(console, ledger)?;
+    banner(&runtime, &sources, settings.as_deref(), kept.as_deref(), json);
     if let Some(words) = listening.filter(|_| !json) {
         say(&words);
     }
-    if file == Some(Path::new("-")) && std::io::stdin().is_terminal() && !json {
+    if what.file.as_deref() == Some(Path::new("-")) && std::io::stdin().is_terminal() && !json {
         say("Waiting for changes from the terminal, one JSON object a line; Ctrl-D ends.");
     } else if !json {
         start_spinner();
@@ -66,8 +69,13 @@ pub(crate) async fn run(
     Ok(exit(&summary, stop.was_requested()))
 }
 
+/// Opens the ledger of the settings, for this program alone.
+fn ledger(program: &Program) -> Result<Sqlite, Failure> {
+    Sqlite::open(&program.ledger.dir, program.ledger.options()).map_err(|error| open_failure(&error))
+}
+
 /// Adds the changes of the MongoDB that the settings name, and says what keeps them from being told whole.
-async fn watch(program: &mut Program, sources: &mut Sources, enable_images: bool) -> Result<(), Failure> {
+async fn watch(program: &mut Program, sources: &mut Sources, what: &Run) -> Result<(), Failure> {
     let settings = std::mem::take(&mut program.settings.mongodb);
     if settings.is_plain() {
         tracing::warn!(
@@ -76,16 +84,20 @@ async fn watch(program: &mut Program, sources: &mut Sources, enable_images: bool
     }
     let target = settings.reach().await?;
     let json = program.options.json;
-    if enable_images {
+    if what.watched.enable_images {
         check::enable(&target, json).await?;
     }
     check::warn(&check::inspect(&target).await?, json)?;
-    sources.add(MongoDb::new(target.server, target.scope).images(target.images));
+    let source = MongoDb::new(target.server, target.scope).images(target.images).on_gap(target.on_gap);
+    sources.add(match what.start {
+        Some(time) => source.start(Start::At(UNIX_EPOCH + Duration::from_millis(time.0.max(0).unsigned_abs()))),
+        None => source,
+    });
     Ok(())
 }
 
 /// Adds a server at `address`, and returns how it is to be reached.
-async fn listen(program: &mut Program, sources: &mut Sources, address: &str) -> Result<String, Failure> {
+async fn listen(program: &mut Program, sources: &mut Sources, address: &str, ledger: Option<&Sqlite>) -> Result<String, Failure> {
     let http = std::mem::take(&mut program.settings.http);
     let plain = http.plain_passphrases();
     let settings = http.resolve()?;
@@ -117,8 +129,35 @@ async fn listen(program: &mut Program, sources: &mut Sources, address: &str) -> 
         );
     }
     let words = format!("Hasura's event triggers post to http://{}/hasura{path}; {header}.", server.local_addr());
-    sources.add(server);
+    sources.add(match ledger.cloned() {
+        Some(ledger) => server.figures(move || figures(&ledger.stats())),
+        None => server,
+    });
     Ok(words)
+}
+
+/// What scrapers read of the ledger.
+fn figures(stats: &Stats) -> Vec<Figure> {
+    #[expect(clippy::cast_precision_loss, reason = "a scraper reads doubles")]
+    let number = |value: u64| value as f64;
+    vec![
+        Figure::gauge("detector_ledger_queued", "What was asked of the ledger and is not on disk.", number(stats.queued)),
+        Figure::counter("detector_ledger_commits_total", "Transactions of the ledger.", number(stats.commits)),
+        Figure::counter("detector_ledger_rows_total", "Rows that were inserted into the ledger.", number(stats.rows)),
+        Figure::counter(
+            "detector_ledger_commit_seconds_total",
+            "How long all transactions of the ledger took.",
+            stats.commit_time.as_secs_f64(),
+        ),
+        Figure::gauge(
+            "detector_ledger_last_commit_seconds",
+            "How long the last transaction of the ledger took.",
+            stats.last_commit.as_secs_f64(),
+        ),
+        Figure::gauge("detector_jobs_waiting", "Jobs that wait in the ledger for their time.", number(stats.waiting_jobs)),
+        Figure::gauge("detector_dead_letters", "Dead letters that nobody has decided on.", number(stats.open_dead_letters)),
+        Figure::gauge("detector_ledger_full", "1 while the ledger's disk is full.", f64::from(u8::from(stats.is_full))),
+    ]
 }
 
 /// The recorded changes in a file, or on standard input for `-`.
@@ -133,18 +172,21 @@ pub(super) async fn open(file: &Path) -> Result<Recorded, Failure> {
 }
 
 /// Says on standard error what the program works with.
-fn banner(runtime: &Runtime, sources: &Sources, settings: Option<&Path>, json: bool) {
+fn banner(runtime: &Runtime, sources: &Sources, settings: Option<&Path>, ledger: Option<&Path>, json: bool) {
     let detectors = runtime.registry().detectors();
     let jobs = JobDeclaration::linked().len();
     let names: Vec<&str> = sources.names().collect();
     if json {
-        say_json(&json!({ "started": { "sources": names, "events": detectors.len(), "jobs": jobs, "config": settings } }));
+        say_json(
+            &json!({ "started": { "sources": names, "events": detectors.len(), "jobs": jobs, "config": settings, "ledger": ledger } }),
+        );
         return;
     }
     let settings = settings.map(|file| format!(" Settings from {}.", clean(&file.display().to_string()))).unwrap_or_default();
+    let ledger = ledger.map(|dir| format!(" Ledger in {}.", clean(&dir.display().to_string()))).unwrap_or_default();
     let jobs = if jobs > 0 { format!(" with {}", count(jobs as u64, "declared job")) } else { String::new() };
     say(&format!(
-        "Watching {} ({}) for {}{jobs}.{settings} Ctrl-C stops.",
+        "Watching {} ({}) for {}{jobs}.{settings}{ledger} Ctrl-C stops.",
         count(names.len() as u64, "source"),
         clean(&names.join(", ")),
         count(detectors.len() as u64, "event"),
@@ -165,7 +207,8 @@ fn sum_up(summary: &Summary, seconds: f64, json: bool) {
         let ended = json!({
             "changes": summary.changes, "seconds": seconds, "changes_per_second": rate, "events": summary.events,
             "undecided": summary.undecided, "event_errors": summary.event_errors, "jobs_succeeded": summary.jobs_succeeded,
-            "jobs_failed": summary.jobs_failed, "jobs_cut": summary.jobs_cut, "rejected": summary.rejected,
+            "jobs_failed": summary.jobs_failed, "jobs_cut": summary.jobs_cut, "jobs_retrying": summary.jobs_retrying,
+            "duplicates": summary.duplicates, "resumed": summary.resumed, "rejected": summary.rejected,
             "in_flight_at_stop": summary.in_flight_at_stop, "left": left, "source_errors": errors,
         });
         say_json(&json!({ "ended": ended }));
@@ -181,6 +224,7 @@ fn sum_up(summary: &Summary, seconds: f64, json: bool) {
     let others = [
         (summary.jobs_failed, "failed"),
         (summary.jobs_cut, "cut"),
+        (summary.jobs_retrying, "waiting for another attempt"),
         (summary.undecided, "undecided"),
         (summary.event_errors, if summary.event_errors == 1 { "event error" } else { "event errors" }),
     ];
@@ -191,6 +235,13 @@ fn sum_up(summary: &Summary, seconds: f64, json: bool) {
         line.push_str(&format!(", {}", no_change(summary.rejected)));
     }
     say(&format!("{line}."));
+    if summary.duplicates > 0 {
+        let were = if summary.duplicates == 1 { "was" } else { "were" };
+        say(&format!("{} {were} recorded before, and {were} not handled again.", count(summary.duplicates, "change")));
+    }
+    if summary.resumed > 0 {
+        say(&format!("Jobs of {} went on out of the ledger.", count(summary.resumed, "change")));
+    }
     for (source, left) in &summary.left {
         say(&format!(
             "Stopped: {} in flight {} finished{}; {}: {} was not taken.",
@@ -212,7 +263,7 @@ pub(super) fn exit(summary: &Summary, stopped: bool) -> Exit {
         Exit::BadData
     } else if !summary.source_errors.is_empty() {
         Exit::Unavailable
-    } else if !stopped && (summary.jobs_failed > 0 || summary.event_errors > 0 || summary.jobs_cut > 0) {
+    } else if !stopped && summary.jobs_failed + summary.event_errors + summary.jobs_cut + summary.jobs_retrying > 0 {
         Exit::Failed
     } else {
         Exit::Success

@@ -13,7 +13,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{Cures, Look, MAX_ERROR, MAX_RESULT, full, line};
 
 fn report(change: impl Into<Change>, events: Vec<EventReport>) -> Report {
-    Report { change: Arc::new(change.into()), events, duration: Duration::from_millis(3004) }
+    Report { change: Arc::new(change.into()), events, duplicate: None, duration: Duration::from_millis(3004) }
 }
 
 fn event(name: &'static str, jobs: Vec<JobReport>) -> EventReport {
@@ -41,6 +41,7 @@ fn succeeded(name: &'static str, result: impl Into<Value>, millis: u64) -> JobRe
         duration,
         result,
         error: None,
+        due: None,
     }
 }
 
@@ -343,4 +344,20 @@ fn a_report_as_json_is_one_line_of_the_promised_shape() {
     report.events.push(undecided("z.last", &[("after(\"a\")", "because; do this")]));
 
     assert_snapshot!(crate::terminal::json(&report), @r#"{"change":{"id":"c1","collection":"moves","operation":"update","key":13107,"correlation_id":"r1"},"events":[{"name":"move.address.edited","detected":true,"jobs":[{"name":"Job 1","options":{"message":"Job\n1"},"completed":true,"status":"succeeded","attempts":1,"duration":3001.0,"result":"Job 1 complete!"}]},{"name":"move.pickup.done","detected":true,"jobs":[{"name":"rerun_ar","options":{},"completed":true,"status":"succeeded","attempts":1,"duration":20.0,"result":"You ran AR for move 13107"},{"name":"publish_event_log","options":{},"completed":false,"status":"failed","attempts":4,"duration":20.0,"result":null,"error":"connection refused (127.0.0.1:9)"}]},{"name":"z.last","detected":false,"undecided":[{"read":"after(\"a\")","cure":"because; do this"}],"jobs":[]}],"duration":3004.0}"#);
+}
+
+#[test]
+fn a_job_that_waits_for_another_attempt_says_when_and_why() {
+    let due = Some(std::time::UNIX_EPOCH + Duration::from_secs(1_795_651_200));
+    let waiting = JobReport { due, ..unsuccessful("post_webhook", JobStatus::Retrying, (2, 4), "HTTP 503") };
+    let report =
+        report(Change::insert("orders").key(1), vec![event("order.created", vec![waiting, succeeded("log", "logged", 20)])]);
+
+    assert_snapshot!(shown(&report, Look::Plain), @r"
+    Detected 1 event from INSERT on orders 1
+       * order.created
+          waits   post_webhook  attempt 2 of 4: HTTP 503; tried again at 2026-11-26T00:00:00Z
+          ok      logged                                              0.02 s
+    ");
+    assert_snapshot!(line(&report, Look::Plain), @"INSERT on orders 1: order.created; jobs: 1 ok, 1 waiting; 3.00 s");
 }

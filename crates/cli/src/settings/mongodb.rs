@@ -1,6 +1,6 @@
 //! Which MongoDB is watched, and what of it?
 
-use event_detector_sources::{Images, MongoDbError, Scope, Server};
+use event_detector_sources::{Images, MongoDbError, OnGap, Scope, Server};
 use serde::Deserialize;
 
 use crate::args::{Shown, Watched};
@@ -16,9 +16,18 @@ pub(crate) struct MongoDbTable {
     databases: Vec<String>,
     collections: Vec<String>,
     images: Option<Shown>,
+    on_gap: Option<Lost>,
     /// Whether the file itself holds a password.
     #[serde(skip)]
     is_plain: bool,
+}
+
+/// What is done where a part of the history is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Lost {
+    Stop,
+    Skip,
 }
 
 /// A deployment that is reached, and what of it is watched.
@@ -26,6 +35,7 @@ pub(crate) struct Target {
     pub(crate) server: Server,
     pub(crate) scope: Scope,
     pub(crate) images: Images,
+    pub(crate) on_gap: OnGap,
 }
 
 impl MongoDbTable {
@@ -38,6 +48,7 @@ impl MongoDbTable {
             databases: named(&flags.database, self.databases),
             collections: named(&flags.collection, self.collections),
             images: if flags.lookup { Some(Shown::Lookup) } else { flags.images.or(self.images) },
+            on_gap: self.on_gap,
         }
     }
 
@@ -69,7 +80,11 @@ impl MongoDbTable {
             Failure::new(Exit::Usage, error)
                 .with_hint("name what is watched with `--database NAME` (several: repeat it, or `a,b`)")
         })?;
-        Ok(Target { server, scope, images: self.images.unwrap_or_default().into() })
+        let on_gap = match self.on_gap {
+            None | Some(Lost::Stop) => OnGap::Stop,
+            Some(Lost::Skip) => OnGap::Skip,
+        };
+        Ok(Target { server, scope, images: self.images.unwrap_or_default().into(), on_gap })
     }
 }
 

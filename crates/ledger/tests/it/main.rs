@@ -8,5 +8,6 @@ mod full;
 mod groups;
 mod kill;
 mod model;
+mod refused;
 mod retention;
 mod support;

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use event_detector::{Cancellation, Change, Job, JobEnvironment, JobScope};
+use event_detector::{Cancellation, Change, Detector, Job, JobEnvironment, JobScope};
 use serde_json::json;
 use tokio::time::Instant;
 use tracing::Span;
@@ -30,7 +30,8 @@ impl Threads {
     fn seat(&self, jobs: impl IntoIterator<Item = Job>) -> Jobs {
         let (_canceller, cancellation) = Cancellation::new();
         let change = Arc::new(Change::insert("moves").after(json!({ "id": 1 })).into());
-        let seats = jobs.into_iter().map(|job| Seat::new(0, "move.created", job, 0, Span::none()));
+        let detector = Detector::new("move.created", |_| true);
+        let seats = jobs.into_iter().map(|job| Seat::new(0, &detector, job, 0, Span::none()));
         let scope = JobScope { change, environment: Arc::new(JobEnvironment { state: Default::default(), cancellation }) };
         let jobs = Jobs::new(seats.collect(), scope, Arc::clone(self.threads.queue()));
         for place in 0..jobs.seats().len() {

@@ -204,3 +204,57 @@ impl JobState {
         Ok(Self { stage, ..self })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use event_detector::Effect;
+    use serde_json::Value;
+
+    use super::{Entry, JobState, Outcome, Stage};
+
+    fn state(stage: Stage) -> JobState {
+        JobState { stage, attempts: 2, failures: 1 }
+    }
+
+    fn failed(kept: bool) -> Entry {
+        let outcome = Outcome::Retry { status: "failed", error: "no".to_owned(), due: 9, kept };
+        Entry::Finished { at: 1, outcome }
+    }
+
+    #[test]
+    fn what_was_interrupted_is_taken_up_again_and_burns_no_retry_unless_it_must_not_happen_twice() {
+        for (effect, stage) in [
+            (Effect::Pure, Stage::Waiting { due: 5 }),
+            (Effect::Idempotent, Stage::Waiting { due: 5 }),
+            (Effect::Once, Stage::Dead),
+        ] {
+            let after = state(Stage::Running).after(effect, &Entry::Interrupted { at: 5 }).unwrap();
+            assert_eq!(after, state(stage), "{effect}");
+        }
+        let queued = state(Stage::Queued).after(Effect::Once, &Entry::Interrupted { at: 5 }).unwrap();
+        assert_eq!(queued, state(Stage::Waiting { due: 5 }), "its attempt had not started");
+    }
+
+    #[test]
+    fn attempts_are_counted_when_they_start_and_failures_when_they_end() {
+        let started = state(Stage::Queued).after(Effect::Pure, &Entry::Started { at: 1 }).unwrap();
+        assert_eq!(started, JobState { stage: Stage::Running, attempts: 3, failures: 1 });
+        for (entry, stage) in [(failed(true), Stage::Queued), (failed(false), Stage::Waiting { due: 9 })] {
+            assert_eq!(started.after(Effect::Pure, &entry), Ok(JobState { stage, attempts: 3, failures: 2 }));
+        }
+        let retried = state(Stage::Dead).after(Effect::Pure, &Entry::Retried { at: 7 }).unwrap();
+        assert_eq!(retried, JobState { stage: Stage::Waiting { due: 7 }, attempts: 2, failures: 0 });
+    }
+
+    #[test]
+    fn what_has_ended_well_or_was_dropped_stays_so() {
+        let succeeded = Entry::Finished { at: 1, outcome: Outcome::Succeeded { result: Value::Null } };
+        for entry in [Entry::Queued, Entry::Started { at: 1 }, succeeded, failed(true), Entry::Interrupted { at: 1 }] {
+            for stage in [Stage::Succeeded, Stage::Dead, Stage::Dropped] {
+                assert!(state(stage).after(Effect::Pure, &entry).is_err(), "{stage:?} {entry:?}");
+            }
+        }
+        let error = state(Stage::Succeeded).after(Effect::Pure, &Entry::Retried { at: 1 }).unwrap_err();
+        assert_eq!(error.to_string(), "a job that is succeeded cannot be retried");
+    }
+}

@@ -6,7 +6,9 @@
 mod build;
 mod detection;
 mod lanes;
+mod ledger;
 mod limits;
+mod memory;
 mod plugins;
 mod reports;
 mod retries;

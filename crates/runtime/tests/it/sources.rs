@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use event_detector::{Change, Job};
-use event_detector_runtime::{Config, Intake, Runtime, Source, SourceEnd, SourceError, Sources, Stopping, Summary};
+use event_detector_runtime::{Config, Intake, NotTaken, Runtime, Source, SourceEnd, SourceError, Sources, Summary};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
@@ -211,7 +211,7 @@ async fn an_intake_that_outlives_the_run_takes_nothing() {
     runtime.run(sources([script]), pending(), |_| ()).await;
 
     let intake = kept.recv().await.unwrap();
-    assert_eq!(intake.submit(numbered(1)).await, Err(Stopping));
+    assert_eq!(intake.submit(numbered(1)).await, Err(NotTaken::Stopping));
     assert_eq!(runtime.admitted(), 0);
 }
 

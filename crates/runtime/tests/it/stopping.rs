@@ -4,7 +4,7 @@ use std::future::{Future, pending, ready};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use event_detector::Change;
-use event_detector_runtime::{Config, Intake, Plugin, PluginResult, Report, Runtime, SourceEnd, Stopping};
+use event_detector_runtime::{Config, Intake, NotTaken, Plugin, PluginResult, Report, Runtime, SourceEnd};
 use futures::FutureExt;
 use tokio::sync::Notify;
 
@@ -32,7 +32,7 @@ async fn what_is_in_flight_settles_and_the_source_says_what_it_left() {
             tell.notify_one();
             intake.stopping().await;
             assert!(intake.is_stopping() && intake.drain_end().is_some_and(|end| end > tokio::time::Instant::now()));
-            assert_eq!(intake.submit(numbered(2)).await, Err(Stopping));
+            assert_eq!(intake.submit(numbered(2)).await, Err(NotTaken::Stopping));
             meeting.release(1);
             Ok(SourceEnd::Stopped { left: "4 lines".to_owned() })
         }
@@ -85,7 +85,7 @@ async fn a_source_that_waits_for_room_is_told_to_stop() {
             intake.submit(numbered(1)).await?;
             meeting.until_arrived(1).await;
             tell.notify_one();
-            assert_eq!(intake.submit(numbered(2)).await, Err(Stopping));
+            assert_eq!(intake.submit(numbered(2)).await, Err(NotTaken::Stopping));
             meeting.release(1);
             Ok(SourceEnd::Stopped { left: "1 change".to_owned() })
         }

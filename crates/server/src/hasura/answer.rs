@@ -1,10 +1,13 @@
 //! What is said of a change that was taken?
 
+use std::time::SystemTime;
+
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 
+use super::in_flight::Settled;
 use crate::refusal::JSON;
 
 /// The report of one event with one job is about this long.
@@ -16,7 +19,7 @@ const UNWRAPPED: &str = "the body was wrapped, as invocation logs show it, and t
 /// What is said of this request, beside what came of its change.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct Remarks {
-    /// The change was in flight already.
+    /// The change was in flight already, or recorded.
     #[serde(skip_serializing_if = "is_false")]
     pub(super) duplicate: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,9 +27,11 @@ pub(super) struct Remarks {
 }
 
 #[derive(Serialize)]
-struct Running<'i> {
+struct Taken<'i> {
     id: &'i str,
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded_at: Option<String>,
     #[serde(flatten)]
     remarks: Remarks,
 }
@@ -41,13 +46,19 @@ impl Remarks {
         Self { duplicate, warnings: unwrapped.then_some([UNWRAPPED]) }
     }
 
+    /// These, of a change that was recorded before.
+    pub(super) fn of_a_duplicate(self) -> Self {
+        Self { duplicate: true, ..self }
+    }
+
     fn is_empty(self) -> bool {
         !self.duplicate && self.warnings.is_none()
     }
 }
 
-/// All jobs have settled: the report, which is an object, with the remarks among its members.
-pub(super) fn settled(report: Bytes, remarks: Remarks) -> Response {
+/// The report, which is an object, with the remarks among its members. Where a job is left to the ledger, it is not the last word.
+pub(super) fn settled(settled: Settled, remarks: Remarks) -> Response {
+    let Settled { report, is_final } = settled;
     let body = match report.strip_suffix(b"}") {
         Some(open) if !remarks.is_empty() => {
             let remarks = json(&remarks);
@@ -56,12 +67,23 @@ pub(super) fn settled(report: Bytes, remarks: Remarks) -> Response {
         }
         _ => report,
     };
-    response(StatusCode::OK, body)
+    response(if is_final { StatusCode::OK } else { StatusCode::ACCEPTED }, body)
 }
 
 /// The work goes on.
 pub(super) fn running(id: &str, remarks: Remarks) -> Response {
-    response(StatusCode::ACCEPTED, json(&Running { id, status: "running", remarks }).into())
+    response(StatusCode::ACCEPTED, json(&Taken { id, status: "running", recorded_at: None, remarks }).into())
+}
+
+/// The change is on disk, and the next run of the program goes on with it.
+pub(super) fn left_to_the_ledger(id: &str, remarks: Remarks) -> Response {
+    response(StatusCode::ACCEPTED, json(&Taken { id, status: "recorded", recorded_at: None, remarks }).into())
+}
+
+/// The change was recorded before.
+pub(super) fn recorded(id: &str, recorded_at: SystemTime, remarks: Remarks) -> Response {
+    let recorded_at = Some(humantime::format_rfc3339_millis(recorded_at).to_string());
+    response(StatusCode::OK, json(&Taken { id, status: "recorded", recorded_at, remarks }).into())
 }
 
 /// A value of ours as JSON.

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use event_detector::{Change, Registry};
-use event_detector_runtime::{Intake, Report, Runtime, Stopping};
+use event_detector_runtime::{Intake, NotTaken, Report, Runtime, Taken};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// Where changes go. Cheap to clone; the clones own their work together.
@@ -61,35 +62,66 @@ impl HandOver {
         }
     }
 
-    /// Waits for a place and hands the change over; its report goes to `done`, which is dropped when the change is not taken or cut.
+    /// Whether what was taken is on disk.
+    pub(super) fn has_ledger(&self) -> bool {
+        match self {
+            Self::Runtime(runtime, _) => runtime.has_ledger(),
+            Self::Intake(intake) => intake.has_ledger(),
+        }
+    }
+
+    /// Waits for a place, hands the change over, and waits until it is on disk where there is a ledger; its report goes to `done`, which
+    /// is dropped when the change is not taken, or cut, or was there before.
     ///
-    /// Dropping the future before it returned hands nothing over; afterwards the work no longer depends on the caller. `done`
+    /// Dropping the future before there was a place hands nothing over; afterwards the work no longer depends on the caller. `done`
     /// belongs to the work, so it must hold nothing that owns the work.
     #[expect(clippy::manual_async_fn, reason = "an async function would hold the change, which is large, twice")]
     pub(super) fn take(
         &self,
         change: Change,
         done: impl FnOnce(Report) + Send + 'static,
-    ) -> impl Future<Output = Result<(), Stopping>> + Send {
+    ) -> impl Future<Output = Result<Taken, NotTaken>> + Send {
         async move {
             match self {
                 Self::Intake(intake) => intake.submit_then(change, done).await,
                 Self::Runtime(runtime, tasks) => {
-                    let admitted = runtime.admit(change).await;
+                    let mut admitted = runtime.admit(change).await;
                     if runtime.is_cancelled() {
-                        return Err(Stopping);
+                        return Err(NotTaken::Stopping);
                     }
-                    let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
-                    tasks.spawn(async move { done(admitted.settle().await) });
-                    while let Some(ended) = tasks.try_join_next() {
-                        // Nothing of users runs unguarded in there, so this is a defect of ours, and must not pass in silence.
-                        if let Err(error) = ended {
-                            tracing::error!(%error, "a change was not handled to its end");
+                    if !runtime.has_ledger() {
+                        own(tasks, async move { done(admitted.settle().await) });
+                        return Ok(Taken::New);
+                    }
+                    let (tell, told) = oneshot::channel();
+                    own(tasks, async move {
+                        let taken = admitted.recorded().await;
+                        let is_new = taken == Ok(Taken::New);
+                        // Nobody listens where the sender has left.
+                        let _left = tell.send(taken);
+                        if is_new {
+                            done(admitted.settle().await);
                         }
+                    });
+                    match told.await {
+                        Ok(taken) => Ok(taken?),
+                        // It was cut.
+                        Err(_) => Err(NotTaken::Stopping),
                     }
-                    Ok(())
                 }
             }
+        }
+    }
+}
+
+/// Adds to the work that goes on without its sender.
+fn own(tasks: &Mutex<JoinSet<()>>, work: impl Future<Output = ()> + Send + 'static) {
+    let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
+    tasks.spawn(work);
+    while let Some(ended) = tasks.try_join_next() {
+        // Nothing of users runs unguarded in there, so this is a defect of ours, and must not pass in silence.
+        if let Err(error) = ended {
+            tracing::error!(%error, "a change was not handled to its end");
         }
     }
 }

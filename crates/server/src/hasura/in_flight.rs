@@ -9,15 +9,16 @@ use std::time::SystemTime;
 
 use axum::body::Bytes;
 use event_detector::Change;
+use event_detector_runtime as runtime;
 use tokio::sync::Notify;
 
 /// The changes that are being handled, by their ids. Cheap to clone; the clones are one.
 #[derive(Clone, Default)]
-pub(super) struct InFlight(Arc<Mutex<HashMap<Arc<str>, First>>>);
+pub(super) struct InFlight(Arc<Mutex<HashMap<Arc<str>, Known>>>);
 
 /// What came first under an id.
 #[derive(Clone)]
-struct First {
+struct Known {
     body: Arc<[u8]>,
     trigger: Option<Arc<str>>,
     since: SystemTime,
@@ -36,19 +37,35 @@ struct Progress {
 
 /// How far a change has come.
 enum Stage {
-    /// It waits for a place.
+    /// It waits for a place, and for the disk.
     Waiting,
+    /// As before, and nobody works on it any more: why, its first sender will know.
+    Given,
     Taken,
-    Settled(Bytes),
-    /// It was cut while it waited.
-    NotTaken,
+    Settled(Settled),
+    /// It was recorded before.
+    Duplicate(SystemTime),
+    NotTaken(NotTaken),
     /// It was cut after it was taken.
     Cut,
 }
 
-/// The change was not taken: there was no place, its sender left before there was one, or the program stops.
-#[derive(Debug)]
-pub(super) struct NotTaken;
+/// What came of a change.
+#[derive(Debug, Clone)]
+pub(super) struct Settled {
+    /// The report as JSON.
+    pub(super) report: Bytes,
+    /// Whether each job has come to its end, and none is left to the ledger.
+    pub(super) is_final: bool,
+}
+
+/// Why a change was not taken.
+#[derive(Debug, Clone)]
+pub(super) enum NotTaken {
+    /// There was no place, or its sender left before there was one.
+    NoPlace,
+    Refused(runtime::NotTaken),
+}
 
 /// The work on a change was cut.
 #[derive(Debug)]
@@ -56,8 +73,8 @@ pub(super) struct Cut;
 
 /// What is to be done with a change that came in.
 pub(super) enum Place {
-    /// It is not being handled: hand it over, say so, and give the report to all who wait.
-    New(Working, Answer),
+    /// It is not being handled: hand it over, say what came of that, and give the report to all who wait.
+    New(Working, First),
     /// It is being handled: wait with the others.
     Same(Answer),
     /// Another change is being handled under its id, since then.
@@ -67,32 +84,35 @@ pub(super) enum Place {
 /// Keeps a change in flight until it is dropped.
 pub(super) struct Working {
     id: Arc<str>,
-    answer: Answer,
     in_flight: InFlight,
+    undecided: Arc<Undecided>,
 }
+
+/// Who hands a change over, and says whether it was taken.
+pub(super) struct First(Arc<Undecided>);
+
+/// Dropped when nobody is left who could say whether a change was taken.
+struct Undecided(Answer);
 
 impl InFlight {
     /// Joins the change in flight that `change` repeats, or puts it in flight.
     pub(super) fn enter(&self, change: &Change, trigger: Option<&Arc<str>>) -> Place {
-        let first = match lock(&self.0).entry(key(change.id())) {
+        let known = match lock(&self.0).entry(key(change.id())) {
             Entry::Occupied(entry) => entry.get().clone(),
             Entry::Vacant(entry) => {
                 let answer = Answer(Arc::new(Progress { stage: Mutex::new(Stage::Waiting), moved: Notify::new() }));
-                let working = Working { id: Arc::clone(entry.key()), answer: answer.clone(), in_flight: self.clone() };
-                entry.insert(First {
-                    body: change.bytes().into(),
-                    trigger: trigger.cloned(),
-                    since: SystemTime::now(),
-                    answer: answer.clone(),
-                });
-                return Place::New(working, answer);
+                let undecided = Arc::new(Undecided(answer.clone()));
+                let first = First(Arc::clone(&undecided));
+                let working = Working { id: Arc::clone(entry.key()), in_flight: self.clone(), undecided };
+                entry.insert(Known { body: change.bytes().into(), trigger: trigger.cloned(), since: SystemTime::now(), answer });
+                return Place::New(working, first);
             }
         };
         // Reading the first one again is work, so it is done where it holds up nobody, and only when an id repeats.
-        match Change::from_hasura(first.body.to_vec(), first.trigger.as_deref()) {
+        match Change::from_hasura(known.body.to_vec(), known.trigger.as_deref()) {
             // A scheduled trigger without a name has that of its route.
-            Ok(before) if before.says_the_same_as(change) => Place::Same(first.answer),
-            _ => Place::Other(first.since),
+            Ok(before) if before.says_the_same_as(change) => Place::Same(known.answer),
+            _ => Place::Other(known.since),
         }
     }
 }
@@ -103,31 +123,23 @@ fn key(id: &str) -> Arc<str> {
 }
 
 impl Answer {
-    /// Tells all who wait that the change was taken.
-    pub(super) fn set_taken(&self) {
-        // It may have settled already.
-        self.move_on(|stage| match stage {
-            Stage::Waiting => Stage::Taken,
-            further => further,
-        });
-    }
-
-    /// Waits until the change was taken.
-    pub(super) async fn taken(&self) -> Result<(), NotTaken> {
+    /// Waits until the change was taken; when it was recorded, where it was before.
+    pub(super) async fn taken(&self) -> Result<Option<SystemTime>, NotTaken> {
         self.when(|stage| match stage {
-            Stage::Waiting => None,
-            Stage::NotTaken => Some(Err(NotTaken)),
-            Stage::Taken | Stage::Settled(_) | Stage::Cut => Some(Ok(())),
+            Stage::Waiting | Stage::Given => None,
+            Stage::Duplicate(recorded_at) => Some(Ok(Some(*recorded_at))),
+            Stage::NotTaken(why) => Some(Err(why.clone())),
+            Stage::Taken | Stage::Settled(_) | Stage::Cut => Some(Ok(None)),
         })
         .await
     }
 
     /// Waits for the report.
-    pub(super) async fn report(&self) -> Result<Bytes, Cut> {
+    pub(super) async fn settled(&self) -> Result<Settled, Cut> {
         self.when(|stage| match stage {
-            Stage::Waiting | Stage::Taken => None,
-            Stage::Settled(report) => Some(Ok(report.clone())),
-            Stage::NotTaken | Stage::Cut => Some(Err(Cut)),
+            Stage::Waiting | Stage::Given | Stage::Taken => None,
+            Stage::Settled(settled) => Some(Ok(settled.clone())),
+            Stage::Duplicate(_) | Stage::NotTaken(_) | Stage::Cut => Some(Err(Cut)),
         })
         .await
     }
@@ -152,19 +164,47 @@ impl Answer {
     }
 }
 
+impl First {
+    /// What the others wait for.
+    pub(super) fn answer(&self) -> Answer {
+        self.0.0.clone()
+    }
+
+    /// Tells all who wait whether the change was taken.
+    pub(super) fn tell(&self, taken: Result<runtime::Taken, runtime::NotTaken>) {
+        self.0.0.move_on(|stage| match (stage, taken) {
+            (Stage::Waiting, Ok(runtime::Taken::New)) => Stage::Taken,
+            (Stage::Given, Ok(runtime::Taken::New)) => Stage::Cut,
+            (Stage::Waiting | Stage::Given, Ok(runtime::Taken::Duplicate { recorded_at })) => Stage::Duplicate(recorded_at),
+            (Stage::Waiting | Stage::Given, Err(why)) => Stage::NotTaken(NotTaken::Refused(why)),
+            // It has settled already.
+            (further, _) => further,
+        });
+    }
+}
+
 impl Working {
-    /// Gives the report to all who wait for it.
-    pub(super) fn finish(self, report: Bytes) {
-        self.answer.move_on(|_| Stage::Settled(report));
+    /// Gives what came of it to all who wait for it.
+    pub(super) fn finish(self, settled: Settled) {
+        self.undecided.0.move_on(|_| Stage::Settled(settled));
     }
 }
 
 impl Drop for Working {
     fn drop(&mut self) {
         lock(&self.in_flight.0).remove(&self.id);
-        self.answer.move_on(|stage| match stage {
-            Stage::Waiting => Stage::NotTaken,
+        self.undecided.0.move_on(|stage| match stage {
+            Stage::Waiting => Stage::Given,
             Stage::Taken => Stage::Cut,
+            ended => ended,
+        });
+    }
+}
+
+impl Drop for Undecided {
+    fn drop(&mut self) {
+        self.0.move_on(|stage| match stage {
+            Stage::Waiting | Stage::Given => Stage::NotTaken(NotTaken::NoPlace),
             ended => ended,
         });
     }

@@ -82,6 +82,6 @@ async fn it_says_that_it_lives_that_it_is_ready_and_which_one_it_is() {
     let mut client = server.connect().await;
     let wrong = client.ask("POST /readyz HTTP/1.1\r\nhost: test\r\ncontent-length: 0\r\n\r\n").await;
     assert_eq!((wrong.code(), wrong.header("allow")), ((405, "wrong_method"), "GET, HEAD"));
-    let nowhere = server.get("/metrics").await;
+    let nowhere = server.get("/metric").await;
     assert_eq!(nowhere.code(), (404, "unknown_source"));
 }

@@ -41,7 +41,7 @@ impl Attempts {
         match class {
             Class::Resume => Some(self.next_wait()),
             Class::Denied => self.was_alive.then_some(DENIED_WAIT),
-            Class::Lost | Class::Config => None,
+            Class::Lost | Class::Elsewhere | Class::Config => None,
             Class::Oversize | Class::Unknown => {
                 self.unknown.retain(|when| now.duration_since(*when) < UNKNOWN_WITHIN);
                 self.unknown.push(now);

@@ -11,8 +11,10 @@ use mongodb::error::{Error, ErrorKind};
 pub(super) enum Class {
     /// It passes: open the stream again behind the last change.
     Resume,
-    /// The history after the last change is gone, or is not this deployment's.
+    /// The history after the last change is gone.
     Lost,
+    /// The position is none of this stream.
+    Elsewhere,
     /// The next change is too large for one message.
     Oversize,
     /// The user may not do this, or is none.
@@ -77,8 +79,9 @@ pub enum MongoDbError {
     },
     /// The oplog no longer has what came after the last change that was handed over.
     #[error(
-        "the changes after {after} are no longer in the server's oplog (code {code}), so some were missed; start again, and compare \
-         what was written since; a larger oplog (`replSetResizeOplog`) or a faster restart prevents it"
+        "the changes after {after} are no longer in the server's oplog (code {code}), so some were missed; compare what was \
+         written since, and go on from now with `on_gap = \"skip\"` under `[mongodb]`; a larger oplog (`replSetResizeOplog`) or a \
+         faster restart prevents it"
     )]
     HistoryLost {
         /// The cluster time of the last change that was handed over.
@@ -102,6 +105,25 @@ pub enum MongoDbError {
         /// What the driver or server says.
         reason: String,
     },
+    /// The position that was kept is of another deployment.
+    #[error(
+        "the position that was kept for the source is of {kept}, and this is {here}, whose history is another; name the deployment \
+         that was watched before, or say where to begin in this one: `--start now`, or `--start TIME`"
+    )]
+    OtherDeployment {
+        /// Where the position is of.
+        kept: String,
+        /// What is watched now.
+        here: String,
+    },
+    /// The source is to begin where nothing has happened yet.
+    #[error("the source is to start at {start}, and the server's time is {now}; expected a time that is over, or `now`")]
+    Start {
+        /// Where it was to begin.
+        start: String,
+        /// The server's cluster time.
+        now: String,
+    },
     /// What was kept as a position is none.
     #[error("the position that was kept for the source is not one that it wrote")]
     Position,
@@ -122,7 +144,7 @@ impl Fault {
             Self::Stalled(_) => (0, self.to_string()),
         };
         match class {
-            Class::Lost => MongoDbError::HistoryLost { after, code },
+            Class::Lost | Class::Elsewhere => MongoDbError::HistoryLost { after, code },
             Class::Denied => MongoDbError::Denied { code: denied_code(code), reason },
             Class::Config => MongoDbError::Refused { code, reason },
             Class::Resume | Class::Oversize | Class::Unknown => MongoDbError::Failed { after, reason },
@@ -186,8 +208,10 @@ fn classify_code(code: i32, resumable: bool) -> Class {
     match code {
         // BSONObjectTooLarge; since 6.1 ChangeStreamFatalError is 280 and never this.
         10_334 => Class::Oversize,
-        // CappedPositionLost, ChangeStreamFatalError, ChangeStreamHistoryLost.
-        136 | 280 | 286 => Class::Lost,
+        // CappedPositionLost, ChangeStreamHistoryLost.
+        136 | 286 => Class::Lost,
+        // ChangeStreamFatalError: the event of the position is not in the stream.
+        280 => Class::Elsewhere,
         // Unauthorized, AuthenticationFailed.
         13 | 18 => Class::Denied,
         // BadValue, FailedToParse, unknown stage or operator, no replica set, not last, resume tokens that are none.
@@ -209,7 +233,7 @@ mod tests {
         for (code, resumable, class) in [
             (286, false, Class::Lost),
             (136, false, Class::Lost),
-            (280, false, Class::Lost),
+            (280, false, Class::Elsewhere),
             (10_334, false, Class::Oversize),
             (13, false, Class::Denied),
             (18, false, Class::Denied),

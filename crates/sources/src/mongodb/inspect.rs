@@ -4,11 +4,12 @@ use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::results::{CollectionSpecification, CollectionType};
 
-use super::fault::{Fault, MongoDbError};
+use super::fault::{Fault, MongoDbError, words};
 use super::position::Position;
 use super::scope::{Images, Scope};
 use super::server::{Server, failed};
 use super::watch::Watch;
+use super::window::Oplog;
 
 /// What was found of a deployment and of what is to be watched there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub struct Inspection {
 pub struct Finding {
     /// How good or bad it is.
     pub level: Level,
-    /// What was looked at: `server`, `access`, or a collection with its database.
+    /// What was looked at: `server`, `access`, `oplog`, or a collection with its database.
     pub subject: String,
     /// What was found.
     pub message: String,
@@ -51,6 +52,7 @@ impl Inspection {
         let mut inspection = Self::default();
         inspection.server(server);
         inspection.access(server, scope, images).await?;
+        inspection.oplog(server).await;
         for database in scope.databases() {
             let there = collections(server, database).await?;
             let (named, unnamed) = (scope.collections(), scope.collections().is_empty());
@@ -98,6 +100,22 @@ impl Inspection {
             Err(Fault::Driver(error)) => Err(failed(&error, server.hosts())),
             Err(stalled @ Fault::Stalled(_)) => {
                 Err(MongoDbError::Unreachable { hosts: server.hosts().to_owned(), reason: stalled.to_string() })
+            }
+        }
+    }
+
+    /// How far back the history reaches, where the user may look at it.
+    async fn oplog(&mut self, server: &Server) {
+        match Oplog::of(server).await {
+            Ok(oplog) => {
+                let reaches = humantime::format_duration(oplog.length());
+                let message = format!("reaches back {reaches}; a source that is away for longer misses changes");
+                self.add(Level::Good, "oplog", message, None);
+            }
+            Err(error) => {
+                let cure = "grant the role `read` on the database `local`, on a replica set, for a warning in time";
+                let message = format!("cannot be looked at, so nobody is told when a source falls behind: {}", words(&error));
+                self.add(Level::Good, "oplog", message, Some(cure.to_owned()));
             }
         }
     }

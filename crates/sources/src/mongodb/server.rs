@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use mongodb::Client;
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, Timestamp, doc};
 use mongodb::error::Error;
 use mongodb::options::{ClientOptions, ServerAddress};
 
 use super::fault::{Class, MongoDbError, classify, code, words};
+use super::position::Deployment;
 
 /// How long a server is looked for, where the connection string does not say. The driver's own 30 seconds are how long a change
 /// stream would stand still after a planned restart of the primary, because it waits for the server that is gone.
@@ -29,6 +31,8 @@ pub struct Server {
     client: Client,
     hosts: String,
     database: Option<String>,
+    /// The name of its replica set; empty for a sharded cluster.
+    set: String,
     version: Version,
     version_text: String,
 }
@@ -54,7 +58,8 @@ impl Server {
         let failed = |error: Error| failed(&error, &hosts);
         let hello = command(&client, "hello").await.map_err(failed)?;
         let is_sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
-        if hello.get_str("setName").is_err() && !is_sharded {
+        let set = hello.get_str("setName").unwrap_or_default().to_owned();
+        if set.is_empty() && !is_sharded {
             return Err(MongoDbError::Standalone { hosts });
         }
         let about = command(&client, "buildInfo").await.map_err(failed)?;
@@ -63,7 +68,7 @@ impl Server {
         if version < WITH_IMAGES {
             return Err(MongoDbError::TooOld { version: version_text });
         }
-        Ok(Self { client, hosts, database, version, version_text })
+        Ok(Self { client, hosts, database, set, version, version_text })
     }
 
     /// The driver's client.
@@ -96,6 +101,22 @@ impl Server {
         self.version >= DISAMBIGUATING
     }
 
+    /// Which deployment it is. What tells it from others of its name, not every user may know.
+    pub(super) async fn deployment(&self) -> Deployment {
+        let id = if self.set.is_empty() { self.cluster_id().await } else { self.replica_set_id().await };
+        Deployment { name: self.set.clone(), id: id.map(|id| id.to_hex()) }
+    }
+
+    async fn replica_set_id(&self) -> Option<ObjectId> {
+        let config = command(&self.client, "replSetGetConfig").await.ok()?;
+        config.get_document("config").ok()?.get_document("settings").ok()?.get_object_id("replicaSetId").ok()
+    }
+
+    async fn cluster_id(&self) -> Option<ObjectId> {
+        let version = self.client.database("config").collection::<Document>("version").find_one(doc! {}).await.ok()??;
+        version.get_object_id("clusterId").ok()
+    }
+
     /// The cluster time of now.
     pub(super) async fn operation_time(&self) -> Result<Timestamp, MongoDbError> {
         let hello = command(&self.client, "hello").await.map_err(|error| failed(&error, &self.hosts))?;
@@ -113,7 +134,7 @@ pub(super) fn failed(error: &Error, hosts: &str) -> MongoDbError {
     let reason = words(error);
     match classify(error) {
         Class::Denied => MongoDbError::Denied { code: code(error).unwrap_or(18), reason },
-        Class::Config | Class::Oversize | Class::Lost => match code(error) {
+        Class::Config | Class::Oversize | Class::Lost | Class::Elsewhere => match code(error) {
             Some(40_573) => MongoDbError::Standalone { hosts: hosts.to_owned() },
             code => MongoDbError::Refused { code: code.unwrap_or(0), reason },
         },

@@ -91,7 +91,7 @@ async fn an_event_that_is_too_large_comes_without_images_and_holds_up_nothing() 
 async fn what_cannot_be_read_is_told_with_its_first_bytes() {
     let bytes = mongodb::bson::rawdoc! { "_id": { "_data": "82AA" }, "operationType": 7 };
 
-    let problem = super::readable(bytes).unwrap_err();
+    let problem = super::following::readable(bytes).unwrap_err();
 
     assert!(problem.contains("/operationType") && problem.contains("bytes begin with "), "{problem}");
 }

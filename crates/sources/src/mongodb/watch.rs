@@ -54,6 +54,17 @@ impl Watch {
         Self { images, splits, tells_paths_apart, pace: Pace::Full }
     }
 
+    /// Tells what is watched, and with which images, from everything else: a position is of no use to a stream of other events.
+    pub(super) fn fingerprint(&self, scope: &Scope) -> i64 {
+        let mut databases = scope.databases().to_vec();
+        let mut collections = scope.collections().to_vec();
+        databases.sort_unstable();
+        collections.sort_unstable();
+        // No name has a character of 0.
+        let images = format!("{:?} {}", self.images, self.tells_paths_apart);
+        fnv(&format!("{}\0\0{}\0\0{images}", databases.join("\0"), collections.join("\0")))
+    }
+
     /// Opens a change stream behind `position`.
     ///
     /// It is read in whole batches, and without the driver's own attempts to go on after an error: where to go on, and when, is
@@ -80,7 +91,7 @@ impl Watch {
             options.insert("allChangesForCluster", true);
         }
         match position {
-            Position::Token(_) => options.insert("startAfter", position.token()),
+            Position::Token(_) | Position::Part(_) => options.insert("startAfter", position.token()),
             Position::Time(time) => options.insert("startAtOperationTime", *time),
         };
         if self.images == Images::None || (self.pace == Pace::Alone && !self.splits) {
@@ -96,6 +107,12 @@ impl Watch {
         }
         options
     }
+}
+
+/// The hash FNV-1a, which is the same in every build.
+fn fnv(text: &str) -> i64 {
+    let hash = text.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
+    hash.cast_signed()
 }
 
 #[cfg(test)]
@@ -149,6 +166,24 @@ mod tests {
         assert_eq!(options(&Watch { tells_paths_apart: true, ..watch(Images::Computed) }), expanded);
         let without_parts = Watch { pace: Pace::Alone, splits: false, ..watch(Images::Stored) };
         assert_eq!(options(&without_parts), doc! { "startAtOperationTime": start });
+    }
+
+    #[test]
+    fn what_is_watched_has_its_fingerprint_whatever_the_order_of_its_names() {
+        let all = watch(Images::Computed);
+        let fingerprints = [
+            all.fingerprint(&scope(&["app"], &["moves", "orders"])),
+            all.fingerprint(&scope(&["app"], &["moves"])),
+            all.fingerprint(&scope(&["app"], &[])),
+            all.fingerprint(&scope(&["app", "moves"], &[])),
+            watch(Images::Stored).fingerprint(&scope(&["app"], &["moves"])),
+            Watch { tells_paths_apart: true, ..watch(Images::Computed) }.fingerprint(&scope(&["app"], &["moves"])),
+        ];
+
+        let different: std::collections::HashSet<_> = fingerprints.iter().collect();
+        assert_eq!(different.len(), fingerprints.len());
+        assert_eq!(fingerprints[0], all.fingerprint(&scope(&["app"], &["orders", "moves"])));
+        assert_eq!(super::fnv("foobar").cast_unsigned(), 0x8594_4171_F739_67E8, "as the hash is defined");
     }
 
     #[test]

@@ -15,5 +15,5 @@ fn main() {
     let event = registry.detectors().first().unwrap();
 
     assert_eq!((event.name(), event.declared().doc), ("move.deleted", "The move is gone."));
-    assert!(!event.has_jobs() && !event.fires_undecided());
+    assert!(!event.has_jobs() && !event.fires_undecided() && !event.is_ordered());
 }

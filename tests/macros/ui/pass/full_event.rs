@@ -11,7 +11,7 @@ pub async fn rerun_ar(_cx: JobContext, move_id: Option<i64>) -> std::io::Result<
 }
 
 /// The vehicle was handed over to the driver.
-#[event("move.pickup.successful", on_undecided = "fire", crate = ::event_detector)]
+#[event("move.pickup.successful", on_undecided = "fire", ordered, crate = ::event_detector)]
 pub mod successful {
     //! What confirms the pickup.
     #![allow(clippy::unnecessary_wraps)]
@@ -30,10 +30,11 @@ pub mod successful {
 }
 
 fn main() {
-    let linked: Vec<_> =
-        event_detector::Registry::from_linked().unwrap().detectors().iter().map(|event| *event.declared()).collect();
-    let [declared] = linked.as_slice() else { panic!("{linked:?}") };
+    let linked = event_detector::Registry::from_linked().unwrap();
+    let [event] = linked.detectors() else { panic!("{linked:?}") };
+    let declared = event.declared();
 
+    assert!(event.is_ordered());
     assert!(declared.module.ends_with("::successful"), "{declared:?}");
     assert!(declared.file.ends_with("full_event.rs"), "{declared:?}");
     assert_eq!(declared.line, 14);

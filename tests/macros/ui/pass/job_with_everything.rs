@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use event_detector::{JobContext, JobDeclaration, job};
+use event_detector::{Effect, JobContext, JobDeclaration, job};
 
 /// What jobs find in the state.
 pub struct Pool;
@@ -32,7 +32,7 @@ mod hidden {
 
 /// Runs one move again.
 /// And again.
-#[job(timeout = "1m30s", retries = 3, skip(token))]
+#[job(timeout = "1m30s", retries = 3, effect = "once", skip(token))]
 #[allow(clippy::too_many_arguments)]
 pub async fn rerun(
     context: JobContext,
@@ -65,6 +65,7 @@ fn main() {
     let job = rerun(Some(7), "secret".to_owned(), Opaque, 1, "x", str::len, 'u');
     assert_eq!(job.name(), "rerun");
     assert_eq!((job.own_timeout(), job.own_retries()), (Some(Duration::from_secs(90)), Some(3)));
+    assert_eq!(job.declared_effect(), Effect::Once);
     let options: Vec<_> = job.options().iter().map(|option| option.name).collect();
     assert_eq!(options, ["move_id", "opaque", "cx", "job", "shown_0", "unused"]);
     assert_eq!(job.options()[0].value, 7);
@@ -72,6 +73,7 @@ fn main() {
 
     let generic = hidden::generic::<u8, 4>(3, "x");
     assert_eq!(generic.name(), "generic");
+    assert_eq!(generic.declared_effect(), Effect::Idempotent);
     assert_eq!(generic.options()[0].value, "3");
 
     let [generic, rerun] = JobDeclaration::linked().try_into().unwrap();
