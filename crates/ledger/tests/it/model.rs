@@ -23,7 +23,7 @@ const SOURCES: [&str; 2] = ["a", "b"];
 #[derive(Debug, Clone)]
 enum Step {
     Record { source: usize, id: u8, value: i64, position: Option<u8>, jobs: Vec<bool>, begins: bool },
-    Note(Vec<(usize, Happening)>),
+    Note(Vec<Choice>),
     Keep { source: usize, position: u8 },
     TakeDue { limit: usize },
     Close,
@@ -42,6 +42,21 @@ enum Happening {
     Retried,
     Dropped,
 }
+
+const ALL: [Happening; 12] = [
+    Happening::Queued,
+    Happening::Started,
+    Happening::Succeeded,
+    Happening::Parked { is_due: true, kept: false },
+    Happening::Parked { is_due: false, kept: false },
+    Happening::Parked { is_due: false, kept: true },
+    Happening::Died,
+    Happening::Interrupted,
+    Happening::Refused,
+    Happening::Retried,
+    Happening::Started,
+    Happening::Dropped,
+];
 
 impl Happening {
     fn entry(self) -> Entry {
@@ -64,18 +79,16 @@ impl Happening {
     }
 }
 
-fn happenings() -> impl Strategy<Value = Happening> {
-    prop_oneof![
-        1 => Just(Happening::Queued),
-        3 => Just(Happening::Started),
-        3 => Just(Happening::Succeeded),
-        3 => (any::<bool>(), any::<bool>()).prop_map(|(is_due, kept)| Happening::Parked { is_due, kept }),
-        2 => Just(Happening::Died),
-        1 => Just(Happening::Interrupted),
-        1 => Just(Happening::Refused),
-        2 => Just(Happening::Retried),
-        1 => Just(Happening::Dropped),
-    ]
+/// What happens to which job; what `fits` is the next that can happen to it.
+#[derive(Debug, Clone, Copy)]
+struct Choice {
+    job: usize,
+    happening: usize,
+    fits: bool,
+}
+
+fn choices() -> impl Strategy<Value = Choice> {
+    (0..40_usize, 0..ALL.len(), prop::bool::weighted(0.8)).prop_map(|(job, happening, fits)| Choice { job, happening, fits })
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -90,7 +103,7 @@ fn steps() -> impl Strategy<Value = Step> {
         .prop_map(|(source, id, value, position, jobs, begins)| Step::Record { source, id, value, position, jobs, begins });
     prop_oneof![
         6 => record,
-        6 => prop::collection::vec((0..40_usize, happenings()), 1..4).prop_map(Step::Note),
+        6 => prop::collection::vec(choices(), 1..4).prop_map(Step::Note),
         2 => (0..2_usize, any::<u8>()).prop_map(|(source, position)| Step::Keep { source, position }),
         2 => (1..4_usize).prop_map(|limit| Step::TakeDue { limit }),
         1 => Just(Step::Close),
@@ -122,6 +135,14 @@ struct Model {
 }
 
 impl Model {
+    /// The job and the entry that are meant, as far as there are jobs.
+    fn choose(&self, Choice { job, happening, fits }: Choice) -> (JobRow, Entry) {
+        let Some((row, job)) = self.jobs.iter().nth(job % self.jobs.len().max(1)) else { return (1, ALL[happening].entry()) };
+        let mut entries = (happening..happening + ALL.len()).map(|at| ALL[at % ALL.len()].entry());
+        let fitting = entries.clone().find(|entry| !fits || job.state.after(job.effect, entry).is_ok());
+        (*row, fitting.or_else(|| entries.next()).expect("there are some"))
+    }
+
     fn note(&mut self, entries: &[(JobRow, Entry)]) -> bool {
         let before = self.jobs.clone();
         for (row, entry) in entries {
@@ -146,8 +167,14 @@ impl Model {
             change.deaths += u32::from(died);
             let sets_aside = died && change.deaths >= MAX_DEATHS;
             quarantined += u64::from(sets_aside);
+            // Retries that are due wait to be taken some at a time, unless their change goes on anyway.
+            let goes_on = change.jobs.iter().any(|row| match self.jobs[row].state {
+                JobState { stage: Stage::Queued | Stage::Running, .. } => true,
+                JobState { stage: Stage::Waiting { due }, failures: 0, .. } => due <= at,
+                _ => false,
+            });
             let mut taken = Vec::new();
-            for row in &change.jobs {
+            for row in change.jobs.iter().filter(|_| goes_on) {
                 let Some(job) = self.jobs.get_mut(row) else { continue };
                 let entry = match job.state.stage {
                     stage if stage.is_final() => continue,
@@ -196,9 +223,7 @@ impl Pair {
                 self.record((source, id), value, position, jobs, begins)
             }
             Step::Note(entries) => {
-                let rows: Vec<JobRow> = self.model.jobs.keys().copied().collect();
-                let row = |at: usize| if rows.is_empty() { 1 } else { rows[at % rows.len()] };
-                let entries: Vec<_> = entries.into_iter().map(|(at, happening)| (row(at), happening.entry())).collect();
+                let entries: Vec<_> = entries.into_iter().map(|choice| self.model.choose(choice)).collect();
                 let noted = now(self.ledger.note(entries.clone()));
                 assert_eq!(noted.is_ok(), self.model.note(&entries), "{entries:?}: {noted:?}");
             }
