@@ -41,8 +41,11 @@ impl Runtime {
                 "the program died again and again in the middle of the jobs of these changes; they are set aside: see `dead-letters list`"
             );
         }
-        if !recovered.unfinished.is_empty() {
-            tracing::warn!(changes = recovered.unfinished.len(), "jobs go on that a former process left unfinished");
+        if recovered.interrupted > 0 {
+            tracing::warn!(
+                changes = recovered.interrupted,
+                "a former process did not end in order; the jobs that it had in hand go on"
+            );
         }
         let (suspect, mut suspects) = mpsc::unbounded_channel::<Resumed>();
         let counts = work.counts.clone();
