@@ -167,14 +167,17 @@ impl Model {
             change.deaths += u32::from(died);
             let sets_aside = died && change.deaths >= MAX_DEATHS;
             quarantined += u64::from(sets_aside);
-            // Retries that are due wait to be taken some at a time, unless their change goes on anyway.
-            let goes_on = change.jobs.iter().any(|row| match self.jobs[row].state {
-                JobState { stage: Stage::Queued | Stage::Running, .. } => true,
-                JobState { stage: Stage::Waiting { due }, failures: 0, .. } => due <= at,
-                _ => false,
-            });
             let mut taken = Vec::new();
-            for row in change.jobs.iter().filter(|_| goes_on) {
+            // A retry that nothing waits for is left to be taken up later.
+            let goes_on = |state: JobState| match state.stage {
+                Stage::Queued | Stage::Running => true,
+                Stage::Waiting { due } => due <= at && state.failures == 0,
+                _ => false,
+            };
+            if !change.jobs.iter().any(|row| goes_on(self.jobs[row].state)) {
+                continue;
+            }
+            for row in &change.jobs {
                 let Some(job) = self.jobs.get_mut(row) else { continue };
                 let entry = match job.state.stage {
                     stage if stage.is_final() => continue,
