@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use event_detector_ledger::Status;
 
@@ -91,8 +92,13 @@ program owns it; 78 a newer program wrote it.";
 #[command(next_help_heading = "Ledger")]
 pub(crate) struct Kept {
     /// The directory of the ledger [default: detector-data]
-    #[arg(long, value_name = "DIR", env = "DETECTOR_DATA", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = "DETECTOR_DATA", hide_env_values = true, value_parser = folder())]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// A path; one that is set to nothing is not set.
+fn folder() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Which changes are meant.

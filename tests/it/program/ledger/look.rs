@@ -181,6 +181,24 @@ fn a_file_that_is_played_again_is_recorded_once() {
 }
 
 #[test]
+fn another_file_of_the_same_name_is_refused_line_by_line_and_standard_input_is_always_new() {
+    let place = place();
+
+    let other = place.handle("changes.jsonl", &[large_order(8), large_order(7), deletion(2, "log.jsonl")]).expect(65);
+    assert!(other.err.contains("changes.jsonl, line 1: another change has the id `changes.jsonl:1`"), "{}", other.err);
+    assert!(
+        other.err.contains("or the file another name") && other.err.contains("1 change was recorded before"),
+        "{}",
+        other.err
+    );
+    assert_eq!(place.json(&["events"], 0).len(), 3, "the third line is new");
+    for _ in 0..2 {
+        place.start(&["run", "--file", "-", "--data", "d"]).input(deletion(1, "log.jsonl").to_string()).ended().expect(0);
+    }
+    assert_eq!(place.json(&["events", "--source", "stdin"], 0).len(), 2);
+}
+
+#[test]
 fn everything_is_recorded_where_that_is_asked_for() {
     let unwanted = serde_json::json!({ "operation": "insert", "collection": "nothing", "key": 1, "after": { "a": 1 } });
     let start = |place: &Place| place.start(&["run", "--file", "-", "--data", "d"]).input(unwanted.to_string());

@@ -14,7 +14,11 @@ fn a_dry_run_says_what_would_run_and_what_is_left_out_and_runs_nothing() {
 
     let dry = place.run(&["replay", "--dry-run"], 0);
 
-    assert!(dry.out.contains("left out   publish_event_log: it has succeeded (--include-succeeded runs it again)"), "{}", dry.out);
+    assert!(
+        dry.out.contains("left out   publish_event_log: it has succeeded (--include-succeeded runs it again)"),
+        "{}",
+        dry.out
+    );
     assert!(dry.out.contains("would run  post_webhook"), "{}", dry.out);
     assert!(dry.err.contains("2 changes: 3 events would fire, 1 job would run, 3 left out. This was a dry run"), "{}", dry.err);
     let objects = place.json(&["replay", "--dry-run", "--event", "move.deleted", "--include-succeeded"], 0);
