@@ -21,7 +21,7 @@ const LISTED: usize = 20;
 /// What was found in a ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// How many rows each table has, in their order of importance.
+    /// How many rows each table has.
     pub rows: Vec<(&'static str, u64)>,
     /// What is wrong, in words; empty for a ledger that is whole.
     pub problems: Vec<String>,

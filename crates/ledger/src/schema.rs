@@ -20,6 +20,9 @@ const STATEMENTS: usize = 96;
 /// KiB of pages that are kept in memory, so that the indexes' inner pages are there.
 const CACHE: i64 = 32 * 1024;
 
+/// Bytes that the log keeps when it begins anew, for what comes next.
+const LOG_LIMIT: i64 = 64 * 1024 * 1024;
+
 /// What leads from one version of the tables to the next: the first step makes version 1.
 pub(crate) static STEPS: &[Step] = &[create];
 
@@ -55,6 +58,8 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, OpenErr
         connection.pragma_update(None, "synchronous", "FULL")?;
         // The writer does it itself, after those who wait were answered.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // Where somebody read for long and the log grew meanwhile, it shrinks again.
+        connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     }
     connection.pragma_update(None, "cache_size", -CACHE)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;

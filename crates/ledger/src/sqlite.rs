@@ -74,8 +74,7 @@ impl Sqlite {
     /// [`OpenError::Locked`] while another process has it, [`OpenError::Newer`] and [`OpenError::Damaged`] for what stands in the
     /// folder, others where its files cannot be used.
     pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
-        let files = Files::new(dir);
-        let (store, mark, owner) = open(&files)?;
+        let (store, mark, owner) = open(&Files::new(dir))?;
         let (queue, counters) = (Arc::new(Queue::default()), Arc::new(Counters::default()));
         let writer = Writer::new(store, mark, owner, &options, (Arc::clone(&queue), Arc::clone(&counters)));
         let end = End(Arc::clone(&queue));
@@ -174,3 +173,6 @@ impl std::fmt::Debug for Sqlite {
         out.debug_struct("Sqlite").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

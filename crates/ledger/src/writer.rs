@@ -157,8 +157,7 @@ impl Writer {
                 self.counters.committed(begun.elapsed());
                 self.counters.backlog.store(self.backlog.len() as u64, Relaxed);
                 self.counters.set(self.store.counts());
-                self.kept.clear();
-                self.kept_since = None;
+                self.forget_kept();
                 self.singly = self.singly.saturating_sub(group.len());
                 // First, so that whoever is answered sees it.
                 self.note_space();
@@ -221,8 +220,9 @@ impl Writer {
                 }
                 Some(Request::Keep { source, .. }) if self.broken.contains_key(&source) => {}
                 Some(Request::Keep { source, position }) => {
-                    self.store.keep(&source, &position)?;
+                    let kept = self.store.keep(&source, &position);
                     group.push(Request::Keep { source, position });
+                    kept?;
                 }
                 Some(Request::WaitForDue(reply)) => self.chores.wait_for_due(reply),
                 Some(close) => {
@@ -273,18 +273,25 @@ impl Writer {
                 self.give_back(group);
                 Went::Well
             }
+            // The one that failed is found by trying each alone.
+            _ if group.len() > 1 => {
+                self.singly = group.len();
+                self.give_back(group);
+                Went::Well
+            }
             fault => {
-                // Alone in its transaction, or not even begun: then it cannot be done. Else the one that failed is found by trying
-                // each alone.
-                if group.len() > 1 {
-                    self.singly = group.len();
-                    self.give_back(group);
-                    return Went::Well;
-                }
-                self.singly = self.singly.saturating_sub(1);
-                let failed = group.pop().or_else(|| self.backlog.pop_front());
                 let error = fault.into_error();
                 tracing::error!(%error, "something could not be written to the ledger");
+                self.singly = self.singly.saturating_sub(1);
+                // With nothing in its group, it failed at the positions that waited, or before anything was done.
+                let failed = match group.pop() {
+                    None if self.kept.is_empty() => self.backlog.pop_front(),
+                    None => {
+                        self.forget_kept();
+                        None
+                    }
+                    alone => alone,
+                };
                 match failed {
                     Some(Request::Work(work)) => {
                         if let Some((source, _)) = work.position() {
@@ -295,12 +302,8 @@ impl Writer {
                     Some(Request::Close(reply)) => {
                         let _nobody_waits = reply.send(Err(error));
                     }
-                    // A position that cannot be kept is kept no longer: a later one takes its place.
-                    _ => {}
-                }
-                if !self.kept.is_empty() && self.backlog.is_empty() {
-                    self.kept.clear();
-                    self.kept_since = None;
+                    // A later position takes its place.
+                    Some(Request::Keep { .. } | Request::WaitForDue(_)) | None => {}
                 }
                 Went::Well
             }
@@ -316,6 +319,11 @@ impl Writer {
         if let Some(error) = self.refusal(work.position()).cloned() {
             work.refuse(error);
         }
+    }
+
+    fn forget_kept(&mut self) {
+        self.kept.clear();
+        self.kept_since = None;
     }
 
     fn give_back(&mut self, group: Vec<Request>) {

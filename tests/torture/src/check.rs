@@ -15,8 +15,8 @@ use crate::history::{Arrival, Change, Event, Job, Ledger, Version, Written};
 /// After so many deaths of the program in the middle of its jobs, a change is set aside.
 const MAX_DEATHS: i64 = 3;
 
-/// Attempts of a job that fails: the first and two retries.
-const ATTEMPTS: usize = 3;
+/// Attempts of a job that fails: the first and four retries.
+const ATTEMPTS: usize = 5;
 
 /// The three histories, and how often the program ended.
 pub(crate) struct Histories<'h> {
@@ -60,6 +60,10 @@ pub(crate) enum Promise {
     NoGap,
     /// The program ends well, and in time, when it is told to.
     Stop,
+    /// The program finds its own ledger whole.
+    Whole,
+    /// Damage to a ledger is told, or harmless.
+    DamageTold,
 }
 
 /// A promise that was not kept.

@@ -53,6 +53,8 @@ pub(crate) enum End {
         /// From the word to stop to the end.
         stop: Times,
         violations: Vec<Violation>,
+        /// What the numbers do not say.
+        remark: Option<String>,
     },
     /// It could not be brought to its end.
     Failed { why: String },
@@ -105,6 +107,9 @@ impl Outcome {
                 write!(words, "torture: {kind} {with}: {verdict}:\n{}{rest}", told.collect::<String>())
             }
         };
+        if let End::Judged { remark: Some(remark), .. } = &self.end {
+            let _never_fails = writeln!(words, "torture: {kind} {with}: {remark}");
+        }
         if let Some(kept) = &self.kept {
             let _never_fails = writeln!(words, "  the files of this run are in {}", kept.display());
         }
@@ -118,7 +123,7 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
     for Outcome { kind, with, seconds, end, .. } in outcomes {
         let mut row = vec![format!("{kind} {with}")];
         match end {
-            End::Judged { counted, ends, refused, recovery, stop, violations } => {
+            End::Judged { counted, ends, refused, recovery, stop, violations, .. } => {
                 let Counted { written, matching, recorded, jobs, dead_letters, set_aside, .. } = *counted;
                 let Counted { interrupted, once_interrupted, effects, doubles, .. } = *counted;
                 let of_ledger = [written, matching, *refused, recorded, jobs, dead_letters, set_aside];
@@ -160,7 +165,7 @@ mod tests {
             Violation { promise: Promise::NothingLost, what: "w1 version 2 was written, and is not recorded".to_owned() };
         let (counted, recovery) = (Counted { written: 77, ..Counted::default() }, Times { median_ms: 3, longest_ms: 9 });
         let (stop, violations) = (Times::default(), vec![violation; broken]);
-        outcome(End::Judged { counted, ends: 20, refused: 0, recovery, stop, violations })
+        outcome(End::Judged { counted, ends: 20, refused: 0, recovery, stop, violations, remark: None })
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod desk;
 mod files;
 mod full;
 mod groups;
+mod kill;
 mod model;
 mod refused;
 mod retention;
