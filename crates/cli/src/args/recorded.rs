@@ -43,7 +43,7 @@ program that runs takes them up within a second, and this one tells how they end
 
 Examples:
   detector retry 42
-  detector retry --event order.created --since 1h --dry-run
+  detector retry --event parcel.delivered --since 1h --dry-run
   detector retry --status waiting
 
 Exit codes: 0 all succeeded; 1 a job failed again, or waits for its next attempt; 66 no such change.";
@@ -55,7 +55,7 @@ recorded stays. A job that has succeeded for a change, or whose effect is `once`
 it is asked for. --event names the events that are asked; all of this program, where it is left out.
 
 Examples:
-  detector replay --event order.large.approval --since 7d --dry-run
+  detector replay --event parcel.lost --since 7d --dry-run
   detector replay 42 43
   detector replay --since 2026-11-26 --rate 100/s
   detector replay --resume 3                         go on where run 3 was cut off
@@ -75,7 +75,7 @@ Examples:
   detector dead-letters show 3
   detector dead-letters retry 3 4
   detector dead-letters retry --all
-  detector dead-letters drop --event order.created --yes";
+  detector dead-letters drop --event parcel.delivered --yes";
 
 /// What there is to say of the ledger itself.
 const UPKEEP: &str = "\

@@ -148,6 +148,33 @@ fn a_ledger_is_checked_copied_and_found_damaged() {
 }
 
 #[test]
+fn the_exit_code_says_why_a_ledger_cannot_be_opened() {
+    let place = place();
+    // Where SQLite keeps the version of the tables.
+    let file = place.path().join("d/ledger.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[63] = 99;
+    std::fs::write(&file, bytes).unwrap();
+    std::fs::write(place.path().join("file"), "").unwrap();
+    std::fs::create_dir(place.path().join("nonsense")).unwrap();
+    std::fs::write(place.path().join("nonsense/ledger.db"), "this is no database, however long it is ".repeat(20)).unwrap();
+
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["run", "--file", "-"], 78, "version 99, and this program knows up to version 1"),
+        (&["events"], 78, "version 99"),
+        (&["retry", "1"], 78, "version 99"),
+        (&["ledger", "migrate"], 78, "version 99"),
+        (&["run", "--file", "-", "--data", "file"], 73, "`file` cannot be used"),
+        (&["run", "--file", "-", "--data", "nonsense"], 65, "the ledger is damaged"),
+        (&["ledger", "check", "--data", "nonsense"], 65, "damaged"),
+    ];
+    for (arguments, code, words) in cases {
+        let ended = place.run(arguments, code);
+        assert!(ended.err.contains(words) || ended.out.contains(words), "{arguments:?}\n{}{}", ended.err, ended.out);
+    }
+}
+
+#[test]
 fn a_file_alone_is_kept_only_where_somebody_says_where() {
     let change = deletion(1, "log.jsonl").to_string();
     let runs = |arguments: &[&str]| Start::detector([&["run", "--file", "-"], arguments].concat()).input(change.clone());
