@@ -100,9 +100,9 @@ changes to come. Without, an event that asks for it is undecided, and says so.";
 
 /// What there is to say of the ledger.
 const KEEPING: &str = "\
-What is recorded, and where a source has got to, is on disk before it is acted on: in the ledger, in
-the directory of --data. A program that is started again goes on where the last one was, however that
-ended; `events` and `show` tell what happened. With --file alone there is a ledger only where its
+What is recorded, and where a source has got to, is on disk before it is acted on: in the ledger,
+in the directory of --data. A program that is started again goes on where the last one was, however
+it ended; `events` and `show` tell what happened. With --file alone there is a ledger only where its
 directory is named, so that a file can be played again.";
 
 /// What there is to say of checking a database.

@@ -174,11 +174,14 @@ impl Reader {
     /// [`LedgerError`] when the ledger cannot be read.
     pub fn counts(&self) -> Result<Counts, LedgerError> {
         let number = |sql: &str| self.one::<i64>(sql, []).map(i64::unsigned_abs);
+        // The index of open jobs is taken only where its own condition is said.
+        const OPEN: &str = "SELECT count(*) FROM jobs WHERE stage IN ('queued', 'running', 'waiting') AND stage = ?1";
+        let jobs = |stage: &str| self.one::<i64>(OPEN, [stage]).map(i64::unsigned_abs);
         Ok(Counts {
             changes: number("SELECT count(*) FROM changes")?,
-            queued: number("SELECT count(*) FROM jobs WHERE stage = 'queued'")?,
-            running: number("SELECT count(*) FROM jobs WHERE stage = 'running'")?,
-            waiting: number("SELECT count(*) FROM jobs WHERE stage = 'waiting'")?,
+            queued: jobs("queued")?,
+            running: jobs("running")?,
+            waiting: jobs("waiting")?,
             open_letters: number("SELECT count(*) FROM dead_letters WHERE resolved_at IS NULL")?,
             gaps: number("SELECT count(*) FROM gaps")?,
         })

@@ -2,9 +2,10 @@
 
 use std::io::Cursor;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use event_detector::{Change, DecodeError};
-use event_detector_runtime::{Intake, Source, SourceEnd, SourceError};
+use event_detector_runtime::{Intake, LedgerError, NotTaken, Source, SourceEnd, SourceError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 
 /// The longest line in bytes; the largest MongoDB event is 16 MiB, and JSON is longer than BSON.
@@ -18,6 +19,8 @@ const BUFFER: usize = 256 * 1024;
 /// Blank lines are skipped. A line that is not a change is rejected with its number, and the next one is read.
 pub struct Recorded {
     name: String,
+    /// What stands before the line's number in the id of a change that has none.
+    place: String,
     lines: Box<dyn AsyncBufRead + Send + Unpin>,
     strict: bool,
 }
@@ -32,7 +35,7 @@ pub struct OpenError {
 
 /// A line that ends a strict source.
 #[derive(Debug, thiserror::Error)]
-#[error("line {line} is not a change, and the source is strict")]
+#[error("line {line} is not a change that can be taken, and the source is strict")]
 struct Malformed {
     line: u64,
 }
@@ -53,9 +56,12 @@ impl Recorded {
         Ok(Self::new(name, BufReader::with_capacity(BUFFER, file)))
     }
 
-    /// The changes on standard input.
+    /// The changes on standard input. What comes there at another time is something else, so the ids of changes that have none are of
+    /// this process alone.
     pub fn stdin() -> Self {
-        Self::new("stdin", BufReader::with_capacity(BUFFER, tokio::io::stdin()))
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let place = format!("stdin-{}-{}", since.as_millis(), std::process::id());
+        Self { place, ..Self::new("stdin", BufReader::with_capacity(BUFFER, tokio::io::stdin())) }
     }
 
     /// The changes in `text`.
@@ -65,7 +71,8 @@ impl Recorded {
 
     /// The changes that `lines` gives, from a source called `name`.
     pub fn new(name: impl Into<String>, lines: impl AsyncBufRead + Send + Unpin + 'static) -> Self {
-        Self { name: name.into(), lines: Box::new(lines), strict: false }
+        let name = name.into();
+        Self { place: name.clone(), name, lines: Box::new(lines), strict: false }
     }
 
     /// Ends at the first line that is not a change, with an error.
@@ -97,7 +104,7 @@ impl Recorded {
                 let change = Change::from_json_bytes(text).map_err(|error| problem(&error));
                 // Equal lines are different changes, so a change without an id is known by its place.
                 let named =
-                    |change: Change| if change.has_own_id() { change } else { change.with_id(format!("{}:{line}", self.name)) };
+                    |change: Change| if change.has_own_id() { change } else { change.with_id(format!("{}:{line}", self.place)) };
                 return Ok(Some(change.map(named)));
             }
         }
@@ -149,11 +156,21 @@ impl Source for Recorded {
             };
             match next {
                 None => return Ok(SourceEnd::Exhausted),
-                Some(Ok(change)) => {
-                    if intake.submit(change).await.is_err() {
-                        return Ok(stopped(line - 1));
+                Some(Ok(change)) => match intake.submit(change).await {
+                    Ok(_taken) => {}
+                    Err(NotTaken::Stopping) => return Ok(stopped(line - 1)),
+                    // The file is another one than that of the same name that was read before.
+                    Err(NotTaken::Ledger(error @ LedgerError::IdReused { .. })) => {
+                        intake.reject(
+                            format!("line {line}"),
+                            format!("{error}; give the change an `id` of its own, or the file another name"),
+                        );
+                        if self.strict {
+                            return Err(Malformed { line }.into());
+                        }
                     }
-                }
+                    Err(NotTaken::Ledger(error)) => return Err(error.into()),
+                },
                 Some(Err(problem)) => {
                     intake.reject(format!("line {line}"), &problem);
                     if self.strict {

@@ -68,11 +68,6 @@ fn large_order(key: u32) -> Value {
     json!({ "operation": "insert", "collection": "orders", "key": key, "after": { "amount": 5000 } })
 }
 
-/// An address that is not known: `order.item.backordered` cannot be decided.
-fn undecided(key: u32) -> Value {
-    json!({ "operation": "update", "collection": "orders", "key": key, "after": { "amount": 1 } })
-}
-
 /// The texts under `name`, of each object.
 fn texts<'v>(objects: &'v [Value], name: &str) -> Vec<&'v str> {
     objects.iter().map(|object| object[name].as_str().unwrap_or_default()).collect()

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use event_detector_ledger::Status;
 
@@ -10,8 +11,8 @@ use super::values::{Rate, Time, rate, time};
 
 /// What there is to say of listing changes.
 const EVENTS: &str = "\
-The newest changes are shown, the last one at the bottom. What was detected, failed or undecided stands
-behind the change, then what its jobs came to.
+The newest changes are shown, the last one at the bottom. What was detected, failed or undecided
+stands behind the change, then what its jobs came to.
 
 Examples:
   detector events                                    the last 50 changes
@@ -20,13 +21,13 @@ Examples:
   detector events -f                                 each change, once nothing of it runs any more
   detector events --json | jq .id
 
---status: ok, failed (an event's own code, or a job in its last attempt), running, waiting (for the next
-attempt), dead (a dead letter), undecided.";
+--status: ok, failed (an event's own code, or a job in its last attempt), running, waiting (for
+the next attempt), dead (a dead letter), undecided.";
 
 /// What there is to say of showing a change.
 const SHOW: &str = "\
-A change is named by its row, as `events` shows it, by its id or correlation id, or by what one of
-these begins with, where that is enough.
+A change is named by its row, as `events` shows it, by its id or correlation id, or by what one
+of these begins with, where that is enough.
 
 Examples:
   detector show 42
@@ -35,46 +36,49 @@ Examples:
 
 /// What there is to say of trying again.
 const RETRY: &str = "\
-Jobs that are dead letters, or wait for their next attempt, are tried again, with all of their retries
-before them. The verdict that was recorded stands: no event is detected anew (`replay` does that).
-Where no program owns the ledger, the jobs run right here, with the events of this program; else the
-program that runs takes them up within a second, and this one tells how they end.
+Jobs that are dead letters, or wait for their next attempt, are tried again, with all of their
+retries before them. The verdict that was recorded stands: no event is detected anew (`replay`
+does that). Where no program owns the ledger, the jobs run right here, with the events of this
+program; else the program that runs takes them up within a second, and this one tells how they
+end.
 
 Examples:
   detector retry 42
-  detector retry --event order.created --since 1h --dry-run
+  detector retry --event parcel.delivered --since 1h --dry-run
   detector retry --status waiting
 
-Exit codes: 0 all succeeded; 1 a job failed again, or waits for its next attempt; 66 no such change.";
+Exit codes: 0 all succeeded; 1 a job failed again, or waits for its next attempt; 66 no such
+change.";
 
 /// What there is to say of replaying.
 const REPLAY: &str = "\
-Recorded changes go through the events of this program as they are now, as a run of their own: what was
-recorded stays. A job that has succeeded for a change, or whose effect is `once`, is left out, unless
-it is asked for. --event names the events that are asked; all of this program, where it is left out.
+Recorded changes go through the events of this program as they are now, as a run of their own:
+what was recorded stays. A job that has succeeded for a change, or whose effect is `once`, is
+left out, unless it is asked for. --event names the events that are asked; all of this program,
+where it is left out.
 
 Examples:
-  detector replay --event order.large.approval --since 7d --dry-run
+  detector replay --event parcel.lost --since 7d --dry-run
   detector replay 42 43
   detector replay --since 2026-11-26 --rate 100/s
   detector replay --resume 3                         go on where run 3 was cut off
   detector replay --all --yes                        everything that was recorded
 
-Exit codes: 0 all went well; 1 a job or an event's own code failed; 2 nothing says which changes, and
---all is missing; 66 no such change or run.";
+Exit codes: 0 all went well; 1 a job or an event's own code failed; 2 nothing says which
+changes, and --all is missing; 66 no such change or run.";
 
 /// What there is to say of dead letters.
 const LETTERS: &str = "\
-A job becomes a dead letter where its last attempt failed, where it was interrupted and must not be done
-twice, or where nothing can run it any more. It stays until somebody decides: it is tried again, or
-dropped.
+A job becomes a dead letter where its last attempt failed, where it was interrupted and must not
+be done twice, or where nothing can run it any more. It stays until somebody decides: it is
+tried again, or dropped.
 
 Examples:
   detector dead-letters list
   detector dead-letters show 3
   detector dead-letters retry 3 4
   detector dead-letters retry --all
-  detector dead-letters drop --event order.created --yes";
+  detector dead-letters drop --event parcel.delivered --yes";
 
 /// What there is to say of the ledger itself.
 const UPKEEP: &str = "\
@@ -83,16 +87,21 @@ Examples:
   detector ledger backup ledger.backup  a copy of it, while it is in use
   detector ledger migrate               brings its tables to the version of this program
 
-Exit codes: 0 healthy; 65 damaged; 66 there is none; 73 the copy's file is there already; 75 another
-program owns it; 78 a newer program wrote it.";
+Exit codes: 0 healthy; 65 damaged; 66 there is none; 73 the copy's file is there already; 75
+another program owns it; 78 a newer program wrote it.";
 
 /// Where the ledger is.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Ledger")]
 pub(crate) struct Kept {
     /// The directory of the ledger [default: detector-data]
-    #[arg(long, value_name = "DIR", env = "DETECTOR_DATA", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = "DETECTOR_DATA", hide_env_values = true, value_parser = folder())]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// A path; one that is set to nothing is not set.
+fn folder() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Which changes are meant.
@@ -164,14 +173,14 @@ pub(crate) enum Recorded {
     /// List recorded changes, with their events and what their jobs came to
     #[command(after_help = EVENTS)]
     Events {
-        #[command(flatten)]
-        selected: Selected,
         /// Show at most so many, the newest
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
         /// Go on with each change that is recorded; Ctrl-C ends
         #[arg(long, short)]
         follow: bool,
+        #[command(flatten)]
+        selected: Selected,
         #[command(flatten)]
         kept: Kept,
     },
@@ -188,11 +197,11 @@ pub(crate) enum Recorded {
     Retry {
         /// The changes: their rows, their ids, or what these begin with
         id: Vec<String>,
-        #[command(flatten)]
-        selected: Selected,
         /// Show which jobs would be tried again, and try none
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        selected: Selected,
         #[command(flatten)]
         kept: Kept,
         #[command(flatten)]
@@ -225,8 +234,6 @@ pub(crate) enum Recorded {
 pub(crate) struct Replay {
     /// The changes: their rows, their ids, or what these begin with
     pub(crate) id: Vec<String>,
-    #[command(flatten)]
-    pub(crate) selected: Selected,
     /// At most so many changes: 100/s, 30/m
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) rate: Option<Rate>,
@@ -248,6 +255,8 @@ pub(crate) struct Replay {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) selected: Selected,
     #[command(flatten)]
     pub(crate) kept: Kept,
     #[command(flatten)]

@@ -351,13 +351,13 @@ fn a_job_that_waits_for_another_attempt_says_when_and_why() {
     let due = Some(std::time::UNIX_EPOCH + Duration::from_secs(1_795_651_200));
     let waiting = JobReport { due, ..unsuccessful("post_webhook", JobStatus::Retrying, (2, 4), "HTTP 503") };
     let report =
-        report(Change::insert("orders").key(1), vec![event("order.created", vec![waiting, succeeded("log", "logged", 20)])]);
+        report(Change::insert("orders").key(1), vec![event("parcel.delivered", vec![waiting, succeeded("log", "logged", 20)])]);
 
     assert_snapshot!(shown(&report, Look::Plain), @r"
     Detected 1 event from INSERT on orders 1
-       * order.created
+       * parcel.delivered
           waits   post_webhook  attempt 2 of 4: HTTP 503; tried again at 2026-11-26T00:00:00Z
           ok      logged                                              0.02 s
     ");
-    assert_snapshot!(line(&report, Look::Plain), @"INSERT on orders 1: order.created; jobs: 1 ok, 1 waiting; 3.00 s");
+    assert_snapshot!(line(&report, Look::Plain), @"INSERT on orders 1: parcel.delivered; jobs: 1 ok, 1 waiting; 3.00 s");
 }

@@ -94,13 +94,16 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.is_of(change)).unwrap_or(Self::Ok)
     }
 
-    /// The same as [`is_of`](Self::is_of), over the tables. What is rare is looked for by its index.
+    /// The same as [`is_of`](Self::is_of), over the tables. What is rare is looked for by its index, which SQLite takes only where its
+    /// own condition is said.
     fn condition(self) -> String {
         const FAILED: &str = "EXISTS (SELECT 1 FROM verdicts f WHERE f.change = c.change AND f.said = 'failed')";
         const FAILING: &str =
             "c.change IN (SELECT change FROM jobs WHERE stage IN ('queued', 'running', 'waiting') AND failures > 0)";
-        const OPEN: &str = "c.change IN (SELECT change FROM jobs WHERE stage IN ('queued', 'running'))";
-        const WAITING: &str = "c.change IN (SELECT change FROM jobs WHERE stage = 'waiting')";
+        const OPEN: &str =
+            "c.change IN (SELECT change FROM jobs WHERE stage IN ('queued', 'running', 'waiting') AND stage <> 'waiting')";
+        const WAITING: &str =
+            "c.change IN (SELECT change FROM jobs WHERE stage IN ('queued', 'running', 'waiting') AND stage = 'waiting')";
         const DEAD: &str =
             "c.change IN (SELECT l.change FROM dead_letters d JOIN jobs l ON l.job = d.job WHERE d.resolved_at IS NULL)";
         const UNDECIDED: &str = "EXISTS (SELECT 1 FROM verdicts u WHERE u.change = c.change AND u.said = 'undecided')";
@@ -149,12 +152,12 @@ impl Query {
             }
         }
         if let Some(since) = filter.since {
-            // Rows are in the order of recording, but for what the clock did; without the plus the index of times would be sorted anew.
-            query.push("c.change >= (SELECT min(change) FROM changes WHERE recorded_at >= ?)", [since]);
+            // Rows are in the order of recording, but for what the clock did. A plus keeps SQLite from the index that would be slower.
+            query.push("c.change >= (SELECT min(+change) FROM changes WHERE recorded_at >= ?)", [since]);
             query.push("+c.recorded_at >= ?", [since]);
         }
         if let Some(until) = filter.until {
-            query.push("c.change <= (SELECT max(change) FROM changes WHERE recorded_at < ?)", [until]);
+            query.push("c.change <= (SELECT max(+change) FROM changes WHERE recorded_at < ?)", [until]);
             query.push("+c.recorded_at < ?", [until]);
         }
         if let Some(keys) = &filter.keys {

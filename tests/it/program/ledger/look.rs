@@ -148,6 +148,33 @@ fn a_ledger_is_checked_copied_and_found_damaged() {
 }
 
 #[test]
+fn the_exit_code_says_why_a_ledger_cannot_be_opened() {
+    let place = place();
+    // Where SQLite keeps the version of the tables.
+    let file = place.path().join("d/ledger.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[63] = 99;
+    std::fs::write(&file, bytes).unwrap();
+    std::fs::write(place.path().join("file"), "").unwrap();
+    std::fs::create_dir(place.path().join("nonsense")).unwrap();
+    std::fs::write(place.path().join("nonsense/ledger.db"), "this is no database, however long it is ".repeat(20)).unwrap();
+
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["run", "--file", "-"], 78, "version 99, and this program knows up to version 1"),
+        (&["events"], 78, "version 99"),
+        (&["retry", "1"], 78, "version 99"),
+        (&["ledger", "migrate"], 78, "version 99"),
+        (&["run", "--file", "-", "--data", "file"], 73, "`file` cannot be used"),
+        (&["run", "--file", "-", "--data", "nonsense"], 65, "the ledger is damaged"),
+        (&["ledger", "check", "--data", "nonsense"], 65, "damaged"),
+    ];
+    for (arguments, code, words) in cases {
+        let ended = place.run(arguments, code);
+        assert!(ended.err.contains(words) || ended.out.contains(words), "{arguments:?}\n{}{}", ended.err, ended.out);
+    }
+}
+
+#[test]
 fn a_file_alone_is_kept_only_where_somebody_says_where() {
     let change = deletion(1, "log.jsonl").to_string();
     let runs = |arguments: &[&str]| Start::detector([&["run", "--file", "-"], arguments].concat()).input(change.clone());
@@ -178,6 +205,24 @@ fn a_file_that_is_played_again_is_recorded_once() {
     assert!(again.err.contains("2 changes were recorded before, and were not handled again."), "{}", again.err);
     assert_eq!(place.json(&["events"], 0).len(), 2);
     assert_eq!(std::fs::read_to_string(place.path().join("log.jsonl")).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn another_file_of_the_same_name_is_refused_line_by_line_and_standard_input_is_always_new() {
+    let place = place();
+
+    let other = place.handle("changes.jsonl", &[large_order(8), large_order(7), deletion(2, "log.jsonl")]).expect(65);
+    assert!(other.err.contains("changes.jsonl, line 1: another change has the id `changes.jsonl:1`"), "{}", other.err);
+    assert!(
+        other.err.contains("or the file another name") && other.err.contains("1 change was recorded before"),
+        "{}",
+        other.err
+    );
+    assert_eq!(place.json(&["events"], 0).len(), 3, "the third line is new");
+    for _ in 0..2 {
+        place.start(&["run", "--file", "-", "--data", "d"]).input(deletion(1, "log.jsonl").to_string()).ended().expect(0);
+    }
+    assert_eq!(place.json(&["events", "--source", "stdin"], 0).len(), 2);
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! How do recorded changes go through the events again?
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
+
 use super::super::parsed;
+#[cfg(unix)]
+use super::super::{said, signal};
 use super::{Place, deletion, large_order};
 
 /// A deletion whose job succeeded, and a large order, one of whose jobs is a dead letter.
@@ -14,7 +19,11 @@ fn a_dry_run_says_what_would_run_and_what_is_left_out_and_runs_nothing() {
 
     let dry = place.run(&["replay", "--dry-run"], 0);
 
-    assert!(dry.out.contains("left out   publish_event_log: it has succeeded (--include-succeeded runs it again)"), "{}", dry.out);
+    assert!(
+        dry.out.contains("left out   publish_event_log: it has succeeded (--include-succeeded runs it again)"),
+        "{}",
+        dry.out
+    );
     assert!(dry.out.contains("would run  post_webhook"), "{}", dry.out);
     assert!(dry.err.contains("2 changes: 3 events would fire, 1 job would run, 3 left out. This was a dry run"), "{}", dry.err);
     let objects = place.json(&["replay", "--dry-run", "--event", "move.deleted", "--include-succeeded"], 0);
@@ -72,4 +81,26 @@ fn everything_is_replayed_only_when_that_is_said() {
     assert_eq!(said[0]["run"]["changes"], 2);
     assert_eq!((&said[1]["replayed"]["jobs"], &said[1]["replayed"]["left_out"]), (&1.into(), &3.into()), "{said:?}");
     assert_eq!(all.json().len(), 1, "one report, of the job that ran");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_run_that_was_cut_off_goes_on_where_it_was() {
+    let changes: Vec<_> = (1..=4).map(|key| deletion(key, "log.jsonl")).collect();
+    let place = Place::with("changes.jsonl", &changes);
+    let arguments = ["replay", "--all", "--include-succeeded", "--rate", "2/s", "--quiet", "--data", "d"];
+    let mut child = place.start(&arguments).spawn();
+    let mut shown = BufReader::new(child.stdout.take().unwrap());
+    let err = BufReader::new(child.stderr.take().unwrap());
+
+    said(&mut shown, "move.deleted");
+    signal(&child, "INT");
+    let told: Vec<String> = err.lines().map(Result::unwrap).collect();
+    child.wait().unwrap();
+    let rest = place.run(&["replay", "--resume", "1"], 0).err;
+
+    assert!(told.iter().any(|line| line.contains("It was cut off; `replay --resume 1` goes on from there.")), "{told:?}");
+    assert!(rest.contains("Run 1: ") && rest.contains(" succeeded."), "{rest}");
+    assert_eq!(std::fs::read_to_string(place.path().join("log.jsonl")).unwrap().lines().count(), 8, "each once, and once again");
+    assert!(place.json(&["show", "4"], 0)[0]["runs"][0]["finished_at"].is_string());
 }

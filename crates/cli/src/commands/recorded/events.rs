@@ -73,20 +73,7 @@ impl Following {
         first.into_iter().for_each(|change| self.meet(&change, status));
         let mut seen = None;
         loop {
-            let version = Some(self.reader.version().map_err(failure)?);
-            if version != seen {
-                seen = version;
-                loop {
-                    let page = self.reader.changes(&self.filter, Order::After(self.last), PAGE).map_err(failure)?;
-                    for change in &page {
-                        self.last = change.row;
-                        self.meet(change, status);
-                    }
-                    if page.len() < PAGE {
-                        break;
-                    }
-                }
-            }
+            // Those that were met before come before what is new.
             for (row, since) in std::mem::take(&mut self.open) {
                 // One that is gone meanwhile has nothing to show.
                 let Some(change) = self.reader.change(row).map_err(failure)? else { continue };
@@ -96,7 +83,26 @@ impl Following {
                     self.open.insert(row, since);
                 }
             }
+            let version = Some(self.reader.version().map_err(failure)?);
+            if version != seen {
+                seen = version;
+                self.meet_new(status)?;
+            }
             sleep(LOOK).await;
+        }
+    }
+
+    /// Meets the changes that were recorded since.
+    fn meet_new(&mut self, status: Option<Status>) -> Result<(), Failure> {
+        loop {
+            let page = self.reader.changes(&self.filter, Order::After(self.last), PAGE).map_err(failure)?;
+            for change in &page {
+                self.last = change.row;
+                self.meet(change, status);
+            }
+            if page.len() < PAGE {
+                return Ok(());
+            }
         }
     }
 

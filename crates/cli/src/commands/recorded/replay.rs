@@ -93,7 +93,7 @@ fn ask(what: &Replay, number: u64) -> Result<(), Failure> {
     }
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(Exit::Usage, "nothing says which changes are to be replayed").with_hint(
-            "say which, as `replay --event order.created --since 1h`, or that all are meant: `--all`; `--dry-run` shows what would be",
+            "say which, as `replay --event parcel.delivered --since 1h`, or that all are meant: `--all`; `--dry-run` shows what would be",
         ));
     }
     let changes = count(number, "recorded change");

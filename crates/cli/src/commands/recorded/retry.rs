@@ -20,7 +20,7 @@ const PAGE: usize = 500;
 pub(super) async fn retry(program: Program, ids: &[String], selected: &Selected, dry_run: bool) -> Result<Exit, Failure> {
     if ids.is_empty() && selected.is_empty() {
         return Err(Failure::new(Exit::Usage, "nothing says which jobs are to be tried again")
-            .with_hint("name a change, as `retry 42`, or say which changes: `retry --event order.created --since 1h`, `retry --status failed`"));
+            .with_hint("name a change, as `retry 42`, or say which changes: `retry --event parcel.delivered --since 1h`, `retry --status failed`"));
     }
     let reader = open(&program)?;
     let mut filter = select::filter(&program, &reader, selected)?;
