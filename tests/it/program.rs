@@ -3,6 +3,7 @@
 mod demo;
 mod deploy;
 mod detect;
+mod ledger;
 mod listen;
 mod load;
 mod new;

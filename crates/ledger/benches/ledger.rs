@@ -12,15 +12,19 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use event_detector::{Change, Effect};
 use event_detector_ledger::{Options, Sqlite};
-use event_detector_runtime::{DeclaredJob, Ledger, Recorded, RecordedVerdict, Recording, Said};
+use event_detector_runtime::{DeclaredJob, Entry, Ledger, Outcome, Recorded, RecordedVerdict, Recording, Said};
+use futures::stream::{self, StreamExt};
 use rusqlite::{Connection, params};
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 const CHANGES: usize = 20_000;
 const IN_FLIGHT: usize = 1_024;
 const ROUNDS: usize = 5;
 const GROUP: usize = 100;
+/// Changes of a ledger that is opened again: with their verdicts, jobs and attempts, a million rows.
+const MANY: usize = 170_000;
+/// One in so many of its jobs was left in the middle.
+const LEFT: i64 = 500;
 const EVENT: &str = "move.created";
 const JOBS: [&str; 2] = ["rerun_ar", "post_webhook"];
 /// Recordings a second while latency is measured, and for how long.
@@ -62,17 +66,10 @@ fn through_the_ledger(tokio: &tokio::runtime::Runtime, dir: &Path) -> Duration {
     let recordings: Vec<_> = (0..CHANGES).map(recording).collect();
     let begun = Instant::now();
     tokio.block_on(async {
-        let places = Arc::new(Semaphore::new(IN_FLIGHT));
-        for recording in recordings {
-            let place = Arc::clone(&places).acquire_owned().await.expect("it is not closed");
-            let receipt = ledger.record(recording);
-            tokio::spawn(async move {
-                let recorded = receipt.await.expect("it is recorded");
-                assert!(matches!(black_box(recorded), Recorded::New { .. }));
-                drop(place);
-            });
+        let mut receipts = stream::iter(recordings).map(|recording| ledger.record(recording)).buffer_unordered(IN_FLIGHT);
+        while let Some(recorded) = receipts.next().await {
+            assert!(matches!(black_box(recorded), Ok(Recorded::New { .. })));
         }
-        let _all = places.acquire_many(IN_FLIGHT as u32).await.expect("it is not closed");
     });
     let took = begun.elapsed();
     tokio.block_on(ledger.close()).expect("it closes");
@@ -199,11 +196,47 @@ fn latency(tokio: &tokio::runtime::Runtime) {
     tokio.block_on(ledger.close()).expect("it closes");
 }
 
+/// How long a program takes to own a ledger of a million rows, and to take up what its predecessor left in the middle of.
+fn restart(tokio: &tokio::runtime::Runtime) {
+    let dir = tempfile::tempdir_in(".").expect("a folder");
+    let ledger = Sqlite::open(dir.path(), Options::default()).expect("a new ledger");
+    tokio.block_on(async {
+        for chunk in (0..MANY).step_by(IN_FLIGHT) {
+            let receipts: Vec<_> = (chunk..MANY.min(chunk + IN_FLIGHT)).map(|number| ledger.record(recording(number))).collect();
+            let mut entries = Vec::new();
+            for receipt in receipts {
+                let Recorded::New { jobs, .. } = receipt.await.expect("it is recorded") else { continue };
+                entries.extend(jobs.into_iter().filter(|job| job % LEFT != 0).map(|job| (job, succeeded())));
+            }
+            ledger.note(entries).await.expect("it is noted");
+        }
+        ledger.close().await.expect("it closes");
+    });
+    let begun = Instant::now();
+    let ledger = Sqlite::open(dir.path(), Options::default()).expect("a ledger");
+    let opened = begun.elapsed();
+    let recovered = tokio.block_on(ledger.recover()).expect("it is taken over");
+    let recovered_in = begun.elapsed();
+    tokio.block_on(ledger.record(recording(MANY))).expect("it is recorded");
+    println!(
+        "ledger: with {} rows, open after {opened:.0?}, {} changes taken up after {recovered_in:.0?}, a new one on disk after {:.0?}",
+        MANY * 6,
+        recovered.unfinished.len(),
+        begun.elapsed()
+    );
+    tokio.block_on(ledger.close()).expect("it closes");
+}
+
+fn succeeded() -> Entry {
+    Entry::Finished { at: 0, outcome: Outcome::Succeeded { result: json!({ "ok": true }) } }
+}
+
 fn ledger(criterion: &mut Criterion) {
     let tokio =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be started");
     throughput(&tokio);
     latency(&tokio);
+    restart(&tokio);
     let dir = tempfile::tempdir_in(".").expect("a folder");
     let ledger = Sqlite::open(dir.path(), Options::default()).expect("a new ledger");
     let mut number = 0;

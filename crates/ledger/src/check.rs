@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::backup::Progress;
-use rusqlite::{Connection, MAIN_DB, Transaction, TransactionBehavior};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::fault::Fault;
 use crate::files::{Files, open_private, sync_dir};
@@ -21,7 +21,7 @@ const LISTED: usize = 20;
 /// What was found in a ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// How many rows each table has, in their order of importance.
+    /// How many rows each table has.
     pub rows: Vec<(&'static str, u64)>,
     /// What is wrong, in words; empty for a ledger that is whole.
     pub problems: Vec<String>,
@@ -120,7 +120,13 @@ pub(crate) fn copy(connection: &Connection, to: &Path) -> Result<(), OpenError> 
     // Made first, so that it is its owner's alone from the first byte on.
     let file = open_private(to).map_err(OpenError::file(to.to_owned()))?;
     file.set_len(0).map_err(OpenError::file(to.to_owned()))?;
-    connection.backup(MAIN_DB, to, None::<fn(Progress)>)?;
+    let mut target = Connection::open(to)?;
+    // All pages in one step, so that it is one moment, whatever its owner writes meanwhile.
+    match Backup::new(connection, &mut target)?.step(-1)? {
+        StepResult::Done => {}
+        step => return Err(OpenError::Failed(format!("it could not be copied: {step:?}"))),
+    }
+    drop(target);
     let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
     file.sync_all().and_then(|()| sync_dir(&dir)).map_err(OpenError::file(to.to_owned()))
 }

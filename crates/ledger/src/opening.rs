@@ -36,6 +36,8 @@ fn open_store(files: &Files, found: Found) -> Result<Store, OpenError> {
     }
     schema::migrate(&mut connection, files, STEPS)?;
     let mut store = Store::new(connection)?;
+    // There are few of them, and sources go on from them.
+    store.positions()?;
     let surviving = store.promised().commits;
     let promised = match found {
         Found::Promised(promised) => promised.commits,

@@ -27,6 +27,19 @@ pub(crate) enum Request {
     Close(oneshot::Sender<Result<(), LedgerError>>),
 }
 
+impl Request {
+    /// Answers that the ledger is closed.
+    pub(crate) fn refuse(self) {
+        match self {
+            Self::Work(work) => work.refuse(LedgerError::Closed),
+            Self::Close(reply) => {
+                let _nobody_waits = reply.send(Err(LedgerError::Closed));
+            }
+            Self::Keep { .. } | Self::WaitForDue(_) => {}
+        }
+    }
+}
+
 /// Something to do in a transaction, perhaps more than once until one is on disk.
 pub(crate) trait Work: Send {
     /// Does it.
@@ -152,6 +165,16 @@ impl Queue {
         let mut waiting = self.lock();
         waiting.is_closed = true;
         self.wake(waiting);
+    }
+
+    /// Takes nothing more, and gives up what waits: whoever asked for it is told that the ledger is closed.
+    pub(crate) fn give_up(&self) {
+        let left = {
+            let mut waiting = self.lock();
+            waiting.is_closed = true;
+            std::mem::take(&mut waiting.requests)
+        };
+        left.into_iter().for_each(Request::refuse);
     }
 
     /// Moves what waits into `backlog`; waits up to `patience` where there is nothing. Says whether nothing more will come.

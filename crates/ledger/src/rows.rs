@@ -17,6 +17,9 @@ pub(crate) use tables::{Attempt, ChangeRecord, GapRecord, Job, Knowledge, Letter
 /// No table has more columns than this, beside its checksum.
 const WIDEST: usize = 16;
 
+/// A cell's kind, and its number or length.
+const HEAD: usize = 9;
+
 /// A table: its columns as they are written, read and summed.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -56,20 +59,24 @@ pub(crate) trait Record: Sized {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self>;
 }
 
-/// The checksum of a row: CRC-32 over each cell's kind, length and bytes.
+/// The checksum of a row: CRC-32 over the kind of each cell with its number or length, and behind them the bytes of its texts.
 pub(crate) fn sum(cells: &[ValueRef<'_>]) -> i64 {
-    let mut hasher = crc32fast::Hasher::new();
-    for cell in cells {
-        let (kind, number, bytes): (u8, u64, &[u8]) = match *cell {
-            ValueRef::Null => (0, 0, &[]),
-            ValueRef::Integer(value) => (1, value.cast_unsigned(), &[]),
-            ValueRef::Real(value) => (2, value.to_bits(), &[]),
-            ValueRef::Text(text) => (3, text.len() as u64, text),
-            ValueRef::Blob(bytes) => (4, bytes.len() as u64, bytes),
+    let mut heads = [0; WIDEST * HEAD];
+    for (head, cell) in heads.chunks_exact_mut(HEAD).zip(cells) {
+        let (kind, number) = match *cell {
+            ValueRef::Null => (0, 0),
+            ValueRef::Integer(value) => (1, value.cast_unsigned()),
+            ValueRef::Real(value) => (2, value.to_bits()),
+            ValueRef::Text(text) => (3, text.len() as u64),
+            ValueRef::Blob(bytes) => (4, bytes.len() as u64),
         };
-        let [a, b, c, d, e, f, g, h] = number.to_le_bytes();
-        hasher.update(&[kind, a, b, c, d, e, f, g, h]);
-        if !bytes.is_empty() {
+        head[0] = kind;
+        head[1..].copy_from_slice(&number.to_le_bytes());
+    }
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&heads[..cells.len() * HEAD]);
+    for cell in cells {
+        if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = cell {
             hasher.update(bytes);
         }
     }
@@ -160,4 +167,59 @@ fn name(table: &Table, cells: &[ValueRef<'_>]) -> String {
         _ => format!("{column} of another kind"),
     });
     format!("table `{}`, {}", table.name, key.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::types::ValueRef;
+
+    use super::{WIDEST, sum};
+    use crate::rows::TABLES;
+
+    #[test]
+    fn a_sum_tells_where_a_cell_ends_and_of_which_kind_it_is() {
+        let text = |text: &'static str| ValueRef::Text(text.as_bytes());
+        let rows = [
+            vec![text("ab"), text("c")],
+            vec![text("a"), text("bc")],
+            vec![ValueRef::Blob(b"ab"), text("c")],
+            vec![text("ab"), text("c"), ValueRef::Null],
+            vec![text("ab"), ValueRef::Null],
+            vec![ValueRef::Integer(0)],
+            vec![ValueRef::Null],
+            vec![text("")],
+            vec![],
+        ];
+
+        let mut sums: Vec<i64> = rows.iter().map(|row| sum(row)).collect();
+        sums.sort_unstable();
+        sums.dedup();
+
+        assert_eq!(sums.len(), rows.len());
+    }
+
+    #[test]
+    fn the_tables_are_those_of_the_schema_column_by_column() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema.sql")).unwrap();
+        let mut names: Vec<String> = Vec::new();
+
+        for table in &TABLES {
+            let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)").unwrap();
+            let mut columns: Vec<String> =
+                statement.query_map([table.name], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+            let mut listed = [table.columns, &["sum"]].concat();
+            columns.sort_unstable();
+            listed.sort_unstable();
+            assert_eq!(listed, columns, "{}", table.name);
+            assert!(table.columns.len() <= WIDEST && table.key <= table.columns.len(), "{}", table.name);
+            names.push(table.name.to_owned());
+        }
+
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        let mut statement = connection.prepare(sql).unwrap();
+        let tables: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        names.sort_unstable();
+        assert_eq!(names, tables);
+    }
 }

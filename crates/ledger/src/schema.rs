@@ -20,6 +20,9 @@ const STATEMENTS: usize = 96;
 /// KiB of pages that are kept in memory, so that the indexes' inner pages are there.
 const CACHE: i64 = 32 * 1024;
 
+/// Bytes that the log keeps when it begins anew, for what comes next.
+const LOG_LIMIT: i64 = 64 * 1024 * 1024;
+
 /// What leads from one version of the tables to the next: the first step makes version 1.
 pub(crate) static STEPS: &[Step] = &[create];
 
@@ -55,6 +58,8 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, OpenErr
         connection.pragma_update(None, "synchronous", "FULL")?;
         // The writer does it itself, after those who wait were answered.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // Where somebody read for long and the log grew meanwhile, it shrinks again.
+        connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     }
     connection.pragma_update(None, "cache_size", -CACHE)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -122,4 +127,72 @@ fn create(connection: &Connection) -> Result<(), OpenError> {
     }
     insert(connection, &Knowledge { generation: 0, commits: 0, created_at: now() })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add_table(connection: &Connection) -> Result<(), OpenError> {
+        Ok(connection.execute_batch("CREATE TABLE later (a); INSERT INTO later SELECT count(*) FROM ledger")?)
+    }
+
+    fn fail(connection: &Connection) -> Result<(), OpenError> {
+        Ok(connection.execute_batch("INSERT INTO nowhere VALUES (1)")?)
+    }
+
+    fn version_of(path: &Path) -> u32 {
+        version(&Connection::open(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_older_ledger_is_brought_to_the_last_version_and_a_copy_of_it_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::new(dir.path());
+        let mut connection = connect(&files.database(), Access::Create).unwrap();
+        migrate(&mut connection, &files, &[create]).unwrap();
+        assert!(!files.backup(0).exists());
+
+        migrate(&mut connection, &files, &[create, add_table, add_table_again]).unwrap();
+
+        assert_eq!(version(&connection).unwrap(), 3);
+        let rows: i64 = connection.query_row("SELECT sum(a) FROM later", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 2);
+        assert_eq!(version_of(&files.backup(1)), 1);
+        migrate(&mut connection, &files, &[create, add_table, add_table_again]).unwrap();
+        assert!(!files.backup(3).exists());
+    }
+
+    fn add_table_again(connection: &Connection) -> Result<(), OpenError> {
+        Ok(connection.execute_batch("INSERT INTO later SELECT a FROM later")?)
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_ledger_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::new(dir.path());
+        let mut connection = connect(&files.database(), Access::Create).unwrap();
+        migrate(&mut connection, &files, &[create]).unwrap();
+
+        assert!(migrate(&mut connection, &files, &[create, add_table, fail]).is_err());
+
+        assert_eq!(version(&connection).unwrap(), 1);
+        let tables: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'later'", [], |row| row.get(0)).unwrap();
+        assert_eq!(tables, 0);
+        migrate(&mut connection, &files, &[create, add_table]).unwrap();
+        assert_eq!(version(&connection).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_newer_ledger_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::new(dir.path());
+        let mut connection = connect(&files.database(), Access::Create).unwrap();
+        migrate(&mut connection, &files, &[create, add_table]).unwrap();
+
+        let error = migrate(&mut connection, &files, &[create]).unwrap_err();
+
+        assert!(matches!(error, OpenError::Newer { found: 2, supported: 1 }), "{error}");
+    }
 }

@@ -17,7 +17,7 @@ use crate::opening::open;
 use crate::queue::{PositionOf, Queue, Request, Task, WhenFull};
 use crate::stats::{Counters, Stats};
 use crate::store::{Prepared, Store};
-use crate::writer::{Writer, refuse};
+use crate::writer::Writer;
 
 /// How a ledger is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,15 @@ impl Drop for Door {
     }
 }
 
+/// The end of the writer, however it comes: nobody waits for a thread that is gone.
+struct End(Arc<Queue>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
+}
+
 impl Sqlite {
     /// Opens the ledger in `dir`, and makes both where they are missing. Blocks for as long as that takes.
     ///
@@ -65,13 +74,16 @@ impl Sqlite {
     /// [`OpenError::Locked`] while another process has it, [`OpenError::Newer`] and [`OpenError::Damaged`] for what stands in the
     /// folder, others where its files cannot be used.
     pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
-        let files = Files::new(dir);
-        let (store, mark, owner) = open(&files)?;
+        let (store, mark, owner) = open(&Files::new(dir))?;
         let (queue, counters) = (Arc::new(Queue::default()), Arc::new(Counters::default()));
         let writer = Writer::new(store, mark, owner, &options, (Arc::clone(&queue), Arc::clone(&counters)));
+        let end = End(Arc::clone(&queue));
         thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                let _end = end;
+                writer.run();
+            })
             .map_err(|error| OpenError::Failed(format!("no thread can be started: {error}")))?;
         Ok(Self { queue: Arc::new(Door(queue)), counters })
     }
@@ -106,7 +118,7 @@ impl Sqlite {
 
     fn push(&self, request: Request) {
         if let Err(request) = self.queue.0.push(request) {
-            refuse(request);
+            request.refuse();
         }
     }
 }
@@ -161,3 +173,6 @@ impl std::fmt::Debug for Sqlite {
         out.debug_struct("Sqlite").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ mod retain;
 use std::collections::HashMap;
 
 use event_detector_runtime::{Gap, Millis, crash_point};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::fault::Fault;
 use crate::files::now;
@@ -34,6 +34,10 @@ pub(crate) struct Store {
     next_change: i64,
     next_job: i64,
     counts: Counts,
+    /// The rows that were written before the transaction.
+    rows_before: u64,
+    /// The generation that this process owns the ledger in, if it does.
+    owned: Option<i64>,
     /// What SQLite says that changes when another process writes; `None` while nothing is known of the tables.
     seen: Option<i64>,
     /// The time of the transaction.
@@ -70,6 +74,8 @@ impl Store {
             next_change: 1,
             next_job: 1,
             counts: Counts::default(),
+            rows_before: 0,
+            owned: None,
             seen: None,
             at: now(),
             due_moved: false,
@@ -105,6 +111,7 @@ impl Store {
     pub(crate) fn begin(&mut self) -> Result<bool, Fault> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         self.at = now();
+        self.rows_before = self.counts.rows;
         let seen = self.data_version()?;
         if self.seen == Some(seen) {
             return Ok(false);
@@ -135,6 +142,7 @@ impl Store {
     pub(crate) fn roll_back(&mut self) {
         self.seen = None;
         self.sources.clear();
+        self.counts.rows = self.rows_before;
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
@@ -160,6 +168,9 @@ impl Store {
         self.sources.clear();
         let one = rows::one(&self.connection, Knowledge::TABLE.select, [])?;
         self.knowledge = one.ok_or_else(|| Fault::Damaged("table `ledger` is empty".to_owned()))?;
+        if self.owned.is_some_and(|owned| owned != self.knowledge.generation) {
+            return Err(Fault::Failed("another process has taken it over".to_owned()));
+        }
         let number =
             |sql: &str| -> Result<i64, Fault> { Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?) };
         self.next_change = number("SELECT ifnull(max(change), 0) + 1 FROM changes")?;
@@ -180,6 +191,7 @@ impl Store {
     /// Takes the next generation, and starts counting behind what was promised; inside a transaction.
     pub(crate) fn take_over(&mut self, promised: u64) -> Result<(), Fault> {
         self.knowledge.generation += 1;
+        self.owned = Some(self.knowledge.generation);
         self.knowledge.commits = self.knowledge.commits.max(promised.cast_signed());
         Ok(())
     }
@@ -219,10 +231,14 @@ impl Store {
         Ok(())
     }
 
+    /// Where every source has got to.
+    pub(crate) fn positions(&self) -> Result<Vec<Position>, Fault> {
+        rows::all(&self.connection, Position::TABLE.select, [])
+    }
+
     /// Records a gap for every source, each of which went on behind what is left.
     pub(crate) fn gap_for_each(&mut self, reason: &str) -> Result<(), Fault> {
-        let sources: Vec<Position> = rows::all(&self.connection, Position::TABLE.select, params![])?;
-        for Position { source, seq, .. } in sources {
+        for Position { source, seq, .. } in self.positions()? {
             self.gap(&Gap { source, from: format!("change {seq} of the source"), to: String::new(), reason: reason.to_owned() })?;
         }
         Ok(())

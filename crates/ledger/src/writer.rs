@@ -5,7 +5,7 @@
 
 mod chores;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use event_detector_runtime::{LedgerError, crash_point, spoiled};
 use crate::fault::Fault;
 use crate::lock::Owner;
 use crate::mark::Mark;
-use crate::queue::{Queue, Request, WhenFull};
+use crate::queue::{Queue, Request, WhenFull, Work};
 use crate::sqlite::Options;
 use crate::stats::Counters;
 use crate::store::Store;
@@ -28,8 +28,9 @@ const GROUP: usize = 500;
 const GROUP_TIME: Duration = Duration::from_millis(5);
 /// So long after a full disk was met, it is tried again.
 const RETRY: Duration = Duration::from_millis(200);
-/// So long a position that nothing came behind waits for something.
-const KEEP: Duration = Duration::from_secs(1);
+/// So long a position that nothing came behind waits for something, once the writer has seen it; with the time until it wakes up, a
+/// second.
+const KEEP: Duration = Duration::from_millis(750);
 /// So often an idle writer looks whether another process wrote.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -44,6 +45,8 @@ pub(crate) struct Writer {
     /// Positions that are in no transaction yet, each later than what was done of its source; and since when the first waits.
     kept: Vec<(String, Vec<u8>)>,
     kept_since: Option<Instant>,
+    /// Sources of which a change with its position could not be recorded: a later position would cover it, so none is taken.
+    broken: HashMap<String, LedgerError>,
     /// So many of the next are done each in a transaction of its own, since a transaction of them all failed.
     singly: usize,
     /// While the disk is full, when it is tried again.
@@ -71,6 +74,7 @@ impl Writer {
             backlog: VecDeque::new(),
             kept: Vec::new(),
             kept_since: None,
+            broken: HashMap::new(),
             singly: 0,
             full_until: None,
             chores: Chores::new(options),
@@ -151,14 +155,13 @@ impl Writer {
         match self.transact(&mut group) {
             Ok(()) => {
                 self.counters.committed(begun.elapsed());
+                self.counters.backlog.store(self.backlog.len() as u64, Relaxed);
                 self.counters.set(self.store.counts());
-                self.kept.clear();
-                self.kept_since = None;
+                self.forget_kept();
                 self.singly = self.singly.saturating_sub(group.len());
-                for request in group {
-                    answer(request);
-                }
+                // First, so that whoever is answered sees it.
                 self.note_space();
+                group.into_iter().for_each(answer);
                 Went::Well
             }
             Err(fault) => self.fail(fault, group),
@@ -181,6 +184,9 @@ impl Writer {
     }
 
     fn keep(&mut self, source: String, position: Vec<u8>) {
+        if self.broken.contains_key(&source) {
+            return;
+        }
         self.kept_since.get_or_insert_with(Instant::now);
         match self.kept.iter_mut().find(|(name, _)| *name == source) {
             Some((_, kept)) => *kept = position,
@@ -206,14 +212,17 @@ impl Writer {
                 self.queue.take(&mut self.backlog, Duration::ZERO);
             }
             match self.backlog.pop_front() {
+                Some(Request::Work(work)) if self.refusal(work.position()).is_some() => self.refuse(work),
                 Some(Request::Work(mut work)) => {
                     let attempted = work.attempt(&mut self.store);
                     group.push(Request::Work(work));
                     attempted?;
                 }
+                Some(Request::Keep { source, .. }) if self.broken.contains_key(&source) => {}
                 Some(Request::Keep { source, position }) => {
-                    self.store.keep(&source, &position)?;
+                    let kept = self.store.keep(&source, &position);
                     group.push(Request::Keep { source, position });
+                    kept?;
                 }
                 Some(Request::WaitForDue(reply)) => self.chores.wait_for_due(reply),
                 Some(close) => {
@@ -264,33 +273,57 @@ impl Writer {
                 self.give_back(group);
                 Went::Well
             }
+            // The one that failed is found by trying each alone.
+            _ if group.len() > 1 => {
+                self.singly = group.len();
+                self.give_back(group);
+                Went::Well
+            }
             fault => {
-                // Alone in its transaction, or not even begun: then it cannot be done. Else the one that failed is found by trying
-                // each alone.
-                if group.len() > 1 {
-                    self.singly = group.len();
-                    self.give_back(group);
-                    return Went::Well;
-                }
-                self.singly = self.singly.saturating_sub(1);
-                let failed = group.pop().or_else(|| self.backlog.pop_front());
                 let error = fault.into_error();
                 tracing::error!(%error, "something could not be written to the ledger");
+                self.singly = self.singly.saturating_sub(1);
+                // With nothing in its group, it failed at the positions that waited, or before anything was done.
+                let failed = match group.pop() {
+                    None if self.kept.is_empty() => self.backlog.pop_front(),
+                    None => {
+                        self.forget_kept();
+                        None
+                    }
+                    alone => alone,
+                };
                 match failed {
-                    Some(Request::Work(work)) => work.refuse(error),
+                    Some(Request::Work(work)) => {
+                        if let Some((source, _)) = work.position() {
+                            self.broken.insert(source.to_owned(), error.clone());
+                        }
+                        work.refuse(error);
+                    }
                     Some(Request::Close(reply)) => {
                         let _nobody_waits = reply.send(Err(error));
                     }
-                    // A position that cannot be kept is kept no longer: a later one takes its place.
-                    _ => {}
-                }
-                if !self.kept.is_empty() && self.backlog.is_empty() {
-                    self.kept.clear();
-                    self.kept_since = None;
+                    // A later position takes its place.
+                    Some(Request::Keep { .. } | Request::WaitForDue(_)) | None => {}
                 }
                 Went::Well
             }
         }
+    }
+
+    /// Why nothing more is taken of the source whose position this is.
+    fn refusal(&self, position: Option<(&str, &[u8])>) -> Option<&LedgerError> {
+        self.broken.get(position?.0)
+    }
+
+    fn refuse(&self, work: Box<dyn Work>) {
+        if let Some(error) = self.refusal(work.position()).cloned() {
+            work.refuse(error);
+        }
+    }
+
+    fn forget_kept(&mut self) {
+        self.kept.clear();
+        self.kept_since = None;
     }
 
     fn give_back(&mut self, group: Vec<Request>) {
@@ -339,16 +372,5 @@ impl Writer {
 fn answer(request: Request) {
     if let Request::Work(work) = request {
         work.answer();
-    }
-}
-
-/// Answers that the ledger is closed.
-pub(crate) fn refuse(request: Request) {
-    match request {
-        Request::Work(work) => work.refuse(LedgerError::Closed),
-        Request::Close(reply) => {
-            let _nobody_waits = reply.send(Err(LedgerError::Closed));
-        }
-        Request::Keep { .. } | Request::WaitForDue(_) => {}
     }
 }

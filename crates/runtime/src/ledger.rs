@@ -89,7 +89,8 @@ pub trait Ledger: Send + Sync + 'static {
     fn gap(&self, gap: Gap) -> Receipt<()>;
 
     /// Takes over from a process that is gone: what it left in the middle of is noted as interrupted, changes that have seen
-    /// [`MAX_DEATHS`] are set aside, and the rest is returned, in the order of recording. Called once, before anything else happens.
+    /// [`MAX_DEATHS`] are set aside, and the rest is returned, in the order of recording. Retries whose time has come are left to
+    /// [`take_due`](Self::take_due), except those that later changes of the document wait for. Called once, before anything else happens.
     fn recover(&self) -> Receipt<Recovered>;
 
     /// Takes up to `limit` changes with jobs whose time has come, each with those jobs, which are queued from here on.
@@ -208,6 +209,8 @@ pub struct Recovered {
     /// Changes whose jobs are to go on now, in the order of recording. Those that have seen deaths are suspects: a program runs them
     /// one after another, before all else, so that the one that kills it is known.
     pub unfinished: Vec<Unfinished>,
+    /// How many of them the process had in hand, so that it did not end in order.
+    pub interrupted: u64,
     /// How many changes were set aside, because the program died in the middle of their jobs [`MAX_DEATHS`] times.
     pub quarantined: u64,
 }

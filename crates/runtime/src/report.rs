@@ -53,7 +53,7 @@ pub struct JobReport {
     pub status: JobStatus,
     /// The attempts that were started.
     pub attempts: u32,
-    /// The attempts that were allowed.
+    /// The attempts that were allowed: one, its retries, and those that were interrupted or were before a person had it tried again.
     pub attempts_allowed: u32,
     /// From its start until its end, the waits between attempts included.
     pub duration: Duration,

@@ -41,8 +41,11 @@ impl Runtime {
                 "the program died again and again in the middle of the jobs of these changes; they are set aside: see `dead-letters list`"
             );
         }
-        if !recovered.unfinished.is_empty() {
-            tracing::warn!(changes = recovered.unfinished.len(), "jobs go on that a former process left unfinished");
+        if recovered.interrupted > 0 {
+            tracing::warn!(
+                changes = recovered.interrupted,
+                "a former process did not end in order; the jobs that it had in hand go on"
+            );
         }
         let (suspect, mut suspects) = mpsc::unbounded_channel::<Resumed>();
         let counts = work.counts.clone();
@@ -97,7 +100,9 @@ impl Runtime {
     async fn resume(&self, ledger: &Arc<dyn Ledger>, unfinished: Unfinished) -> Option<Resumed> {
         let Unfinished { change, jobs, .. } = unfinished;
         match change {
-            Ok(change) => {
+            Ok(mut change) => {
+                // What was missing when it was recorded may be why its jobs failed.
+                change.add_default_context(&self.inner.context);
                 let ticket = self.inner.lanes.admit(change.lane()).await;
                 Some(Resumed { runtime: self.clone(), change: Arc::new(change), jobs, ticket })
             }

@@ -65,8 +65,10 @@ struct Settling<'r> {
     attempting: bool,
     /// Whether the ledger has the next attempt as started.
     begun: bool,
-    /// The attempts that failed in a former process.
+    /// The attempts that failed before this began, and so count against the retries.
     failures: u32,
+    /// The attempts before this began that do not.
+    uncounted: u32,
     retrying: Option<Box<Retrying>>,
     phase: Phase<'r>,
 }
@@ -176,6 +178,7 @@ impl<'r> Supervisor<'r> {
             attempting: false,
             begun,
             failures: state.failures,
+            uncounted: (state.attempts - u32::from(begun)).saturating_sub(state.failures),
             retrying: None,
             phase,
         }
@@ -336,7 +339,7 @@ impl<'r> Supervisor<'r> {
             options: seat.job.options().to_vec(),
             status,
             attempts: settling.attempts,
-            attempts_allowed: self.retries(&seat.job).saturating_add(1),
+            attempts_allowed: self.retries(&seat.job).saturating_add(1).saturating_add(settling.uncounted),
             duration: look.timer.now().saturating_duration_since(settling.start),
             result: ended.result(),
             error,

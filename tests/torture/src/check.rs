@@ -15,8 +15,8 @@ use crate::history::{Arrival, Change, Event, Job, Ledger, Version, Written};
 /// After so many deaths of the program in the middle of its jobs, a change is set aside.
 const MAX_DEATHS: i64 = 3;
 
-/// Attempts of a job that fails: the first and two retries.
-const ATTEMPTS: usize = 3;
+/// Attempts of a job that fails: the first and four retries.
+const ATTEMPTS: usize = 5;
 
 /// The three histories, and how often the program ended.
 pub(crate) struct Histories<'h> {
@@ -60,6 +60,10 @@ pub(crate) enum Promise {
     NoGap,
     /// The program ends well, and in time, when it is told to.
     Stop,
+    /// The program finds its own ledger whole.
+    Whole,
+    /// Damage to a ledger is told, or harmless.
+    DamageTold,
 }
 
 /// A promise that was not kept.
@@ -83,6 +87,8 @@ pub(crate) struct Counted {
     pub(crate) dead_letters: usize,
     /// Attempts in the middle of which the program ended.
     pub(crate) interrupted: usize,
+    /// Jobs that must not run twice and were left to people, because one of these attempts was theirs.
+    pub(crate) once_interrupted: usize,
     /// Changes that were set aside because the program died too often in the middle of their jobs.
     pub(crate) set_aside: usize,
     /// Effects that reached the receiver.
@@ -129,6 +135,7 @@ pub(crate) fn check(histories: &Histories<'_>) -> (Counted, Vec<Violation>) {
         jobs: ledger.jobs.len(),
         dead_letters: ledger.dead_letters.len(),
         interrupted: ledger.attempts.iter().filter(|attempt| attempt.outcome == "interrupted").count(),
+        once_interrupted: found.once_interrupted(),
         set_aside: ledger.changes.iter().filter(|change| change.deaths >= MAX_DEATHS).count(),
         effects: histories.arrivals.len(),
         doubles,

@@ -2,6 +2,7 @@
 //! this one.
 
 mod check;
+mod damage;
 mod history;
 mod kinds;
 mod load;
@@ -40,6 +41,9 @@ struct Arguments {
     /// How often it is told to stop, with each source of changes
     #[arg(long, value_name = "N", default_value_t = 25)]
     stops: usize,
+    /// How often its ledger is damaged
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    damages: usize,
     /// Breaks this promise in the program: the comparison is to notice it, and fails when it does not
     #[arg(long, value_enum, value_name = "PROMISE", conflicts_with = "kind")]
     spoil: Option<Spoil>,
@@ -54,6 +58,7 @@ What must hold in the end, whatever was done:
   each of its jobs has succeeded or is a dead letter for a reason, and the receiver has seen each attempt
   an effect is repeated only where an attempt was interrupted, and `once` jobs never are
   changes of one document begin in order; all attempts of an ordered event keep it
+  what happens to the files of a ledger is told, or the ledger holds what it held
 
 Exit codes: 0 all held (with --spoil: it was noticed); 1 it did not; 2 wrong usage.";
 
@@ -70,6 +75,8 @@ enum Kind {
     Stop,
     /// A full disk, ten times (needs root, for a small disk in memory)
     Disk,
+    /// Damage to the files of a ledger
+    Damage,
     /// All of these
     All,
 }
@@ -83,15 +90,18 @@ enum Spoil {
     CommitBeforeReceipt,
     /// A position is stored before the changes that it covers
     PositionWithRows,
+    /// Each of these, one after another
+    All,
 }
 
 impl Spoil {
-    /// As the program has it.
+    /// As the program has it, where it is one.
     fn name(self) -> &'static str {
         match self {
             Self::UniqueKey => "unique-key",
             Self::CommitBeforeReceipt => "commit-before-receipt",
             Self::PositionWithRows => "position-with-rows",
+            Self::All => "all",
         }
     }
 }
@@ -139,14 +149,14 @@ fn torture(arguments: &Arguments) -> anyhow::Result<bool> {
 
 /// The arguments that repeat the choices of the run.
 fn repeat(arguments: &Arguments, seed: u64, outcomes: &[Outcome]) -> String {
-    let Arguments { changes, kills, stops, .. } = arguments;
+    let Arguments { changes, kills, stops, damages, .. } = arguments;
     let wrong = outcomes.iter().find(|outcome| !outcome.went_well(arguments.spoil.is_some()));
     let what = match (arguments.spoil, wrong) {
         (Some(spoil), _) => format!("--spoil {}", spoil.name()),
         (None, Some(outcome)) => format!("--kind {}", outcome.kind),
         (None, None) => String::new(),
     };
-    format!("{what} --seed {seed} --changes {changes} --kills {kills} --stops {stops}")
+    format!("{what} --seed {seed} --changes {changes} --kills {kills} --stops {stops} --damages {damages}")
 }
 
 #[cfg(test)]

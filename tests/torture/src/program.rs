@@ -17,6 +17,9 @@ const NAME: &str = "event-detector-torture-program";
 /// What no program needs that is told to stop.
 const STOPPED_WITHIN: Duration = Duration::from_secs(60);
 
+/// What `ledger check` needs at most, for ledgers of this size.
+const CHECKED_WITHIN: Duration = Duration::from_secs(60);
+
 /// How the program is started, again and again.
 #[derive(Debug, Clone)]
 pub(crate) struct Start {
@@ -56,6 +59,23 @@ impl Start {
         let mut start = self.clone();
         start.environment.push((name, value.to_owned()));
         start
+    }
+
+    /// What the program itself finds wrong with the ledger in the folder `data`; nothing, where that is whole.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be asked.
+    pub(crate) async fn check(&self, data: &Path) -> anyhow::Result<Option<String>> {
+        let mut command = Command::new(&self.program);
+        command.args(["ledger", "check", "--data"]).arg(data).kill_on_drop(true);
+        let asked = timeout(CHECKED_WITHIN, command.output()).await.context("`ledger check` does not end")?;
+        let output = asked.context("`ledger check` cannot be asked")?;
+        if output.status.success() {
+            return Ok(None);
+        }
+        let said = [output.stdout, output.stderr].concat();
+        Ok(Some(format!("{}: {}", output.status, String::from_utf8_lossy(&said).trim())))
     }
 
     /// Starts it.

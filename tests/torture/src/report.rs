@@ -11,14 +11,15 @@ use crate::check::{Counted, Violation};
 /// Violations that are told in words; the rest is counted.
 const TOLD: usize = 10;
 
-const HEAD: [&str; 16] = [
-    "run", "changes", "matching", "refused", "recorded", "jobs", "dead", "aside", "ends", "cut", "effects", "doubles", "broken",
-    "recovery", "stop", "seconds",
+const HEAD: [&str; 17] = [
+    "run", "changes", "matching", "refused", "recorded", "jobs", "dead", "aside", "ends", "cut", "once", "effects", "doubles",
+    "broken", "recovery", "stop", "seconds",
 ];
 
 const LEGEND: &str = "\
 refused: payloads that were answered and had to be sent again; aside: changes that saw too many deaths of the program
-cut: attempts in whose middle it ended; recovery: from a start to the first effect; stop: from SIGTERM to the end (median..longest)
+cut: attempts in whose middle it ended; once: jobs of these that must not run twice, and are left to people
+recovery: from a start to the first effect; stop: from SIGTERM to the end (median..longest)
 ";
 
 /// What a run came to.
@@ -52,6 +53,8 @@ pub(crate) enum End {
         /// From the word to stop to the end.
         stop: Times,
         violations: Vec<Violation>,
+        /// What the numbers do not say.
+        remark: Option<String>,
     },
     /// It could not be brought to its end.
     Failed { why: String },
@@ -104,6 +107,9 @@ impl Outcome {
                 write!(words, "torture: {kind} {with}: {verdict}:\n{}{rest}", told.collect::<String>())
             }
         };
+        if let End::Judged { remark: Some(remark), .. } = &self.end {
+            let _never_fails = writeln!(words, "torture: {kind} {with}: {remark}");
+        }
         if let Some(kept) = &self.kept {
             let _never_fails = writeln!(words, "  the files of this run are in {}", kept.display());
         }
@@ -117,11 +123,11 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
     for Outcome { kind, with, seconds, end, .. } in outcomes {
         let mut row = vec![format!("{kind} {with}")];
         match end {
-            End::Judged { counted, ends, refused, recovery, stop, violations } => {
-                let Counted { written, matching, recorded, jobs, dead_letters, interrupted, set_aside, effects, doubles } =
-                    *counted;
+            End::Judged { counted, ends, refused, recovery, stop, violations, .. } => {
+                let Counted { written, matching, recorded, jobs, dead_letters, set_aside, .. } = *counted;
+                let Counted { interrupted, once_interrupted, effects, doubles, .. } = *counted;
                 let of_ledger = [written, matching, *refused, recorded, jobs, dead_letters, set_aside];
-                let of_effects = [*ends, interrupted, effects, doubles, violations.len()];
+                let of_effects = [*ends, interrupted, once_interrupted, effects, doubles, violations.len()];
                 row.extend(of_ledger.iter().chain(&of_effects).map(usize::to_string));
                 row.extend([recovery, stop].map(|times| format!("{}..{} ms", times.median_ms, times.longest_ms)));
             }
@@ -159,7 +165,7 @@ mod tests {
             Violation { promise: Promise::NothingLost, what: "w1 version 2 was written, and is not recorded".to_owned() };
         let (counted, recovery) = (Counted { written: 77, ..Counted::default() }, Times { median_ms: 3, longest_ms: 9 });
         let (stop, violations) = (Times::default(), vec![violation; broken]);
-        outcome(End::Judged { counted, ends: 20, refused: 0, recovery, stop, violations })
+        outcome(End::Judged { counted, ends: 20, refused: 0, recovery, stop, violations, remark: None })
     }
 
     #[test]
@@ -185,7 +191,7 @@ mod tests {
         let table = table(&[judged(0), outcome(End::Failed { why: "the program ended by itself".to_owned() })]);
 
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines.len(), 5, "{table}");
+        assert_eq!(lines.len(), 6, "{table}");
         assert_eq!(lines[0].find("changes").unwrap() + "changes".len(), lines[1].find("77").unwrap() + 2, "{table}");
         assert!(lines[1].contains("3..9 ms"), "{table}");
     }

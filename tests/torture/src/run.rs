@@ -61,6 +61,8 @@ pub(crate) struct Judged {
     /// How often the program said that something is to be sent again.
     pub(crate) refused: usize,
     pub(crate) violations: Vec<Violation>,
+    /// What the numbers do not say.
+    pub(crate) remark: Option<String>,
 }
 
 impl Run {
@@ -85,9 +87,41 @@ impl Run {
         self.start = self.start.with(name, value);
     }
 
-    /// Starts the program for the first time, and waits until it takes changes.
+    /// Where the ledger is.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// All that the program has said.
+    pub(crate) fn log(&self) -> anyhow::Result<String> {
+        fs::read_to_string(self.folder.join("program.log")).context("the log of the program cannot be read")
+    }
+
+    /// What the program finds wrong with its ledger.
+    pub(crate) async fn check(&self) -> anyhow::Result<Option<String>> {
+        self.start.check(&self.data).await
+    }
+
+    /// Starts the program, and waits until it takes changes.
     pub(crate) async fn begin(&mut self) -> anyhow::Result<()> {
         self.restart()?;
+        self.takes_changes().await
+    }
+
+    /// Starts the program, and waits until it takes changes or has ended; whether it takes them.
+    pub(crate) async fn begin_or_end(&mut self) -> anyhow::Result<bool> {
+        self.restart()?;
+        match self.takes_changes().await {
+            Ok(()) => Ok(true),
+            Err(_) if self.program()?.is_running().is_err() => {
+                self.program = None;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn takes_changes(&mut self) -> anyhow::Result<()> {
         let since = Instant::now();
         let mut connection = None;
         while !self.load.is_taken(connection.as_ref()).await {
@@ -188,6 +222,11 @@ impl Run {
         self.receiver.left().await.map_err(anyhow::Error::msg)
     }
 
+    /// How many changes the ledger holds now.
+    pub(crate) fn recorded(&self) -> anyhow::Result<u64> {
+        Ok(history::progress(&history::open(&self.data)?)?.changes)
+    }
+
     /// Notes a promise that was not kept.
     pub(crate) fn violate(&mut self, promise: Promise, what: String) {
         self.violations.push(Violation { promise, what });
@@ -203,6 +242,9 @@ impl Run {
             mongodb.compare(&written).await?;
             mongodb.drop_database().await?;
         }
+        if let Some(found) = self.check().await? {
+            self.violate(Promise::Whole, format!("`ledger check` finds: {found}"));
+        }
         let ledger = history::read(&history::open(&self.data)?)?;
         let arrivals = self.receiver.arrivals().map_err(anyhow::Error::msg)?;
         let histories = Histories { written: &written, ledger: &ledger, arrivals: &arrivals, ends, in_flight: IN_FLIGHT };
@@ -211,8 +253,14 @@ impl Run {
         if !self.violations.is_empty() {
             self.keep(&histories)?;
         }
-        let Self { load, recoveries, stops, violations, .. } = self;
-        Ok(Judged { counted, ends, recoveries, stops, refused: load.refused(), violations })
+        self.ends = ends;
+        Ok(self.judged(counted))
+    }
+
+    /// What the run came to, with what was counted.
+    pub(crate) fn judged(self, counted: Counted) -> Judged {
+        let Self { load, ends, recoveries, stops, violations, .. } = self;
+        Judged { counted, ends, recoveries, stops, refused: load.refused(), violations, remark: None }
     }
 
     /// Writes the histories that the ledger does not hold beside it, for whoever looks for the cause.
@@ -231,7 +279,7 @@ impl Run {
     }
 
     /// Waits until all is written.
-    async fn written(&mut self, writing: Writing) -> anyhow::Result<Vec<Written>> {
+    pub(crate) async fn written(&mut self, writing: Writing) -> anyhow::Result<Vec<Written>> {
         let mut finished = std::pin::pin!(writing.finish());
         loop {
             tokio::select! {
@@ -242,7 +290,7 @@ impl Run {
     }
 
     /// Waits until the ledger holds what was written and no job is open, or nothing moves any more.
-    async fn settle(&mut self, written: &[Written]) -> anyhow::Result<()> {
+    pub(crate) async fn settle(&mut self, written: &[Written]) -> anyhow::Result<()> {
         let matching = written.iter().filter(|written| !written.events.is_empty()).count() as u64;
         let connection = history::open(&self.data)?;
         let (mut last, mut since) = ((Progress::default(), 0), Instant::now());

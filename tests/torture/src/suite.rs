@@ -9,6 +9,7 @@ use anyhow::Context;
 use fastrand::Rng;
 use tokio::runtime::Runtime;
 
+use crate::damage;
 use crate::kinds::{self, Disk, POINTS, Point};
 use crate::load::{Http, Load, MongoDb};
 use crate::report::{End, Outcome, Times};
@@ -25,8 +26,11 @@ const CHANGES_OF_A_POINT: usize = 200;
 /// Most changes of a run with a broken promise, so that it ends within a minute.
 const CHANGES_OF_A_SPOILT_RUN: usize = 3_000;
 
-/// Most ends of the program in it.
+/// How often the program dies in it.
 const DEATHS_OF_A_SPOILT_RUN: usize = 12;
+
+/// Changes in a ledger that is damaged.
+const CHANGES_OF_A_DAMAGED_LEDGER: usize = 1_000;
 
 /// Most changes of a run on a small disk, which holds them all.
 const CHANGES_OF_A_DISK: usize = 5_000;
@@ -47,6 +51,7 @@ enum Task {
     Stops,
     Point(Point),
     Disk,
+    Damage,
     Spoilt(Spoil),
 }
 
@@ -56,6 +61,10 @@ enum From {
     MongoDb,
     Http,
 }
+
+/// Each promise that can be broken, with the source of changes by which that shows.
+const SPOILT: [(Spoil, From); 3] =
+    [(Spoil::UniqueKey, From::Http), (Spoil::CommitBeforeReceipt, From::Http), (Spoil::PositionWithRows, From::MongoDb)];
 
 impl<'a> Suite<'a> {
     /// The runs of these arguments.
@@ -75,8 +84,9 @@ impl<'a> Suite<'a> {
     /// When a MongoDB cannot be started, or a file not be written.
     pub(crate) fn run(mut self) -> anyhow::Result<Vec<Outcome>> {
         if let Some(spoil) = self.arguments.spoil {
-            let from = if spoil == Spoil::PositionWithRows { From::MongoDb } else { From::Http };
-            self.add(Task::Spoilt(spoil), from)?;
+            for (one, from) in SPOILT.into_iter().filter(|(one, _)| spoil == *one || spoil == Spoil::All) {
+                self.add(Task::Spoilt(one), from)?;
+            }
             return Ok(self.outcomes);
         }
         let kind = self.arguments.kind;
@@ -100,6 +110,9 @@ impl<'a> Suite<'a> {
             self.add(Task::Disk, From::MongoDb)?;
             self.add(Task::Disk, From::Http)?;
         }
+        if asked(Kind::Damage) {
+            self.add(Task::Damage, From::Http)?;
+        }
         Ok(self.outcomes)
     }
 
@@ -121,6 +134,7 @@ impl<'a> Suite<'a> {
             (Task::Stops, _) => "stop",
             (Task::Point(_), _) => "points",
             (Task::Disk, _) => "disk",
+            (Task::Damage, _) => "damage",
             (Task::Spoilt(_), _) => "spoil",
         }
     }
@@ -133,6 +147,7 @@ impl<'a> Suite<'a> {
             Task::Stops => format!("{from} {} times", self.arguments.stops),
             Task::Point(point) => format!("{from} {}", point.name),
             Task::Disk => from.to_owned(),
+            Task::Damage => format!("{} times", self.arguments.damages),
             Task::Spoilt(spoil) => format!("{from} {}", spoil.name()),
         }
     }
@@ -150,9 +165,15 @@ impl<'a> Suite<'a> {
         let folder = folder.with_context(|| format!("cannot make a folder in {FOLDER}"))?;
         let rng = self.rng(&self.with(task, from));
         let end = match self.tokio.block_on(tortured(task, self.arguments, folder.path(), uri.as_deref(), rng)) {
-            Ok(Ok(Judged { counted, ends, recoveries, stops, refused, violations })) => {
-                End::Judged { counted, ends, refused, recovery: Times::of(recoveries), stop: Times::of(stops), violations }
-            }
+            Ok(Ok(Judged { counted, ends, recoveries, stops, refused, violations, remark })) => End::Judged {
+                counted,
+                ends,
+                refused,
+                recovery: Times::of(recoveries),
+                stop: Times::of(stops),
+                violations,
+                remark,
+            },
             Ok(Err(why)) => skipped(&why),
             Err(error) => End::Failed { why: format!("{error:#}") },
         };
@@ -191,7 +212,11 @@ async fn tortured(
         Task::Spoilt(spoil) => {
             let mut run = Run::new(folder, &data, load, rng).await?;
             run.always_with("DETECTOR_SPOIL", spoil.name());
-            kinds::deaths(run, changes.min(CHANGES_OF_A_SPOILT_RUN), kills.min(DEATHS_OF_A_SPOILT_RUN)).await?
+            kinds::deaths(run, changes.min(CHANGES_OF_A_SPOILT_RUN), DEATHS_OF_A_SPOILT_RUN).await?
+        }
+        Task::Damage => {
+            let run = Run::new(folder, &data, load, rng).await?;
+            damage::damages(run, folder, CHANGES_OF_A_DAMAGED_LEDGER, arguments.damages).await?
         }
         Task::Disk => {
             let at = folder.join("disk");
@@ -204,21 +229,11 @@ async fn tortured(
             let run = Run::new(folder, &on_disk, load, rng).await?;
             let judged = kinds::disk(run, changes.min(CHANGES_OF_A_DISK), disk.path()).await;
             // The disk goes; what is looked at later stays.
-            copy(&on_disk, &data).context("the files on the small disk cannot be copied")?;
+            damage::copy(&on_disk, &data)?;
             judged?
         }
     };
     Ok(Ok(judged))
-}
-
-/// Copies the files of a folder; there are no folders in it.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        fs::copy(entry.path(), to.join(entry.file_name()))?;
-    }
-    Ok(())
 }
 
 /// A run that this machine cannot do; with CI=true nothing may be skipped.

@@ -62,14 +62,14 @@ impl Reader {
         self.at_once(|| Ok(self.record(row)?.map(|(recorded, _)| recorded)))
     }
 
-    /// The change of a row, with its verdicts and jobs, and the change itself; an error instead of that where it cannot be read any
-    /// more.
+    /// The change itself of a row; the inner error where it cannot be read any more.
     ///
     /// # Errors
     ///
     /// [`LedgerError`] when the ledger cannot be read.
-    pub fn content(&self, row: ChangeRow) -> Result<Option<(RecordedChange, Result<Change, String>)>, LedgerError> {
-        self.at_once(|| Ok(self.record(row)?.map(|(recorded, record)| (recorded, record.restore()))))
+    pub fn content(&self, row: ChangeRow) -> Result<Option<Result<Change, String>>, LedgerError> {
+        let found = self.records::<ChangeRecord<'_>>(&ChangeRecord::TABLE.find("WHERE change = ?1"), [row])?.pop();
+        Ok(found.map(ChangeRecord::restore))
     }
 
     /// The rows of at most `limit` changes that somebody may mean by `id`: the one of this row; else those of this id or correlation

@@ -13,9 +13,11 @@ static CHANGE: Sql = Sql::new(|| ChangeRecord::TABLE.find("WHERE change = ?1"));
 static OPEN_JOBS: Sql =
     Sql::new(|| Job::TABLE.find("WHERE change = ?1 AND stage IN ('queued', 'running', 'waiting') ORDER BY run, job"));
 
-/// The changes with jobs in a stage; the index of the open jobs is small, however many rows there are.
+/// The changes with jobs in a stage; the index of the open jobs is small, however many rows there are. Retries that nothing waits for are
+/// left to be taken up some at a time.
 const IN_STAGE: &str = "SELECT DISTINCT change FROM jobs INDEXED BY jobs_open \
-    WHERE stage IN ('queued', 'running', 'waiting') AND stage = ?1 AND (due_at IS NULL OR due_at <= ?2)";
+    WHERE stage IN ('queued', 'running', 'waiting') AND stage = ?1 \
+    AND (due_at IS NULL OR (due_at <= ?2 AND (failures = 0 OR ordered = 1)))";
 
 impl Store {
     /// Takes over what a process left, all of it in this transaction.
@@ -23,8 +25,8 @@ impl Store {
         let running = self.changes_in("running")?;
         let mut changes = running.clone();
         changes.extend(self.changes_in("queued")?);
+        let mut recovered = Recovered { interrupted: changes.len() as u64, ..Recovered::default() };
         changes.extend(self.changes_in("waiting")?);
-        let mut recovered = Recovered::default();
         for change in changes {
             let is_set_aside = self.take_back(change, running.contains(&change), &mut recovered.unfinished)?;
             recovered.quarantined += u64::from(is_set_aside);

@@ -96,7 +96,6 @@ impl Writer {
         }
         if let Err(fault) = self.retain() {
             tracing::error!(error = %fault.into_error(), "old changes could not be deleted; it is tried again in an hour");
-            self.store.roll_back();
             self.chores.retaining = None;
         }
         let is_idle = self.backlog.is_empty() && self.queue.len() == 0;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use event_detector_runtime::{Entry, Gap, Ledger, LedgerError, MAX_DEATHS, Recorded, Stage};
+use event_detector_runtime::{DeclaredJob, Entry, Gap, Ledger, LedgerError, MAX_DEATHS, Recorded, Stage};
 use futures::FutureExt;
 use futures::executor::block_on;
 
@@ -57,6 +57,7 @@ promises![
     what_was_only_queued_has_seen_no_death,
     what_is_due_is_taken_by_change_oldest_first,
     what_waits_is_due_after_a_restart,
+    what_others_wait_for_goes_on_at_once_after_a_restart,
     a_dead_letter_is_run_again_when_a_person_wants_it,
     whoever_waits_is_told_when_a_job_is_due,
     whoever_waits_is_told_of_a_job_that_is_due_earlier,
@@ -305,8 +306,23 @@ fn what_waits_is_due_after_a_restart(home: &dyn Home) {
     let ledger = home.open();
     let recovered = now(ledger.recover()).unwrap();
 
-    assert_eq!(recovered.unfinished[0].jobs[0].row, jobs[0]);
-    assert_eq!(recovered.unfinished[0].deaths, 0);
+    assert!(recovered.unfinished.is_empty() && recovered.interrupted == 0, "{recovered:?}");
+    assert_eq!(now(ledger.take_due(9)).unwrap()[0].jobs[0].row, jobs[0]);
+}
+
+fn what_others_wait_for_goes_on_at_once_after_a_restart(home: &dyn Home) {
+    let ledger = home.open();
+    let ordered = begin(&*ledger, "1", vec![DeclaredJob { ordered: true, ..job("one") }]);
+    let given_back = begin(&*ledger, "2", vec![job("one")]);
+    note(&*ledger, vec![(ordered[0], parked(5)), (given_back[0], Entry::Interrupted { at: 5 })]);
+    close(&*ledger);
+
+    let ledger = home.open();
+    let recovered = now(ledger.recover()).unwrap();
+
+    let rows: Vec<_> = recovered.unfinished.iter().map(|unfinished| unfinished.jobs[0].row).collect();
+    assert_eq!(rows, [ordered[0], given_back[0]]);
+    assert!(recovered.interrupted == 0 && recovered.unfinished[0].deaths == 0, "{recovered:?}");
     assert!(now(ledger.take_due(9)).unwrap().is_empty());
 }
 

@@ -145,3 +145,32 @@ fn a_change_that_cannot_be_read_any_more_is_handed_over_as_such() {
     assert_eq!(damaged.jobs.len(), 1);
     assert_eq!(whole.change.as_ref().unwrap().id(), "2");
 }
+
+#[test]
+fn a_source_whose_position_is_damaged_takes_no_other_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    for source in ["a", "b"] {
+        now(ledger.record(recording(change(source, "1", 1), Some(b"p1"), vec![]))).unwrap();
+    }
+    // The writer knows the rows by heart until somebody else writes.
+    rusqlite::Connection::open(dir.path().join("ledger.db"))
+        .unwrap()
+        .execute("UPDATE positions SET position = x'00' WHERE source = 'a'", [])
+        .unwrap();
+
+    ledger.keep("a", b"p2".to_vec());
+    let mut receipts = Vec::new();
+    for number in 2..20 {
+        let id = number.to_string();
+        receipts.push(ledger.record(recording(change("b", &id, number), Some(b"p2"), vec![])));
+        ledger.keep("a", b"p3".to_vec());
+    }
+    let damaged = ledger.record(recording(change("a", "2", 2), Some(b"p2"), vec![]));
+
+    receipts.into_iter().for_each(|receipt| drop(now(receipt).unwrap()));
+    assert!(now(damaged).unwrap_err().to_string().contains("table `positions`, source `a`"));
+    close(&ledger);
+    let refused = Sqlite::open(dir.path(), Options::default()).unwrap_err();
+    assert!(refused.to_string().contains("table `positions`, source `a`"), "{refused}");
+}

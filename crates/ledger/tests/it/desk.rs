@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use event_detector_ledger::{Desk, OpenError, backup, check};
 use event_detector_runtime::{Ledger, RecordedVerdict, Said, Stage};
+use futures::FutureExt;
 use futures::executor::block_on;
 
 use crate::support::{EVENT, begin, change, clock, close, died, job, new, note, now, open, parked, recording, rows, succeeded};
@@ -38,21 +39,18 @@ fn whoever_waits_for_jobs_is_told_of_what_a_person_decides() {
     let ledger = open(dir.path());
     let jobs = begin(&ledger, "1", vec![job("one")]);
     note(&ledger, vec![(jobs[0], died())]);
-    let waits = ledger.clone();
-    let taken = thread::spawn(move || {
-        loop {
-            let taken = now(waits.take_due(9)).unwrap();
-            if !taken.is_empty() {
-                return taken;
-            }
-            block_on(waits.wait_for_due());
-        }
-    });
+    assert!(now(ledger.take_due(9)).unwrap().is_empty());
+    // It may be told without need, but not without end.
+    let mut wait = ledger.wait_for_due();
+    while wait.as_mut().now_or_never().is_some() {
+        wait = ledger.wait_for_due();
+    }
 
     let begun = Instant::now();
     Desk::open(dir.path()).unwrap().retry(&jobs, clock()).unwrap();
+    block_on(wait);
 
-    assert_eq!(taken.join().unwrap()[0].jobs[0].row, jobs[0]);
+    assert_eq!(now(ledger.take_due(9)).unwrap()[0].jobs[0].row, jobs[0]);
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 

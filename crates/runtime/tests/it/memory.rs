@@ -208,7 +208,7 @@ impl Ledger for Memory {
             |job| matches!(job.state.stage, Stage::Queued | Stage::Running),
             &[Entry::Interrupted { at: 0 }, Entry::Queued],
         );
-        self.on_disk(Ok(Recovered { unfinished: taken, quarantined: 0 }))
+        self.on_disk(Ok(Recovered { interrupted: taken.len() as u64, unfinished: taken, quarantined: 0 }))
     }
 
     fn take_due(&self, _limit: usize) -> Receipt<Vec<Unfinished>> {

@@ -82,13 +82,13 @@ async fn note(cx: JobContext) -> anyhow::Result<()> {
 }
 
 /// Fails now and then.
-#[job(retries = 2)]
+#[job(retries = 4)]
 async fn photograph(cx: JobContext) -> anyhow::Result<()> {
     have_effect(&cx, now_and_then(&cx)).await
 }
 
 /// Fails now and then, and later changes of the document wait for it.
-#[job(retries = 2)]
+#[job(retries = 4)]
 async fn engrave(cx: JobContext) -> anyhow::Result<()> {
     have_effect(&cx, now_and_then(&cx)).await
 }
@@ -99,13 +99,18 @@ async fn bill(cx: JobContext) -> anyhow::Result<()> {
     have_effect(&cx, Will::Succeed).await
 }
 
-/// Every fifth version fails at first, and one in fifty for ever. It depends on the change alone, so that a run can be repeated.
+/// One change in ten fails at first, two in a hundred so often that the program puts their jobs aside for a while, and one in a
+/// hundred for ever. It depends on the change and the attempt alone.
 fn now_and_then(cx: &JobContext) -> Will {
-    match cx.change().after("version").as_i64().unwrap_or_default() % 50 {
-        7 => Will::Fail,
-        version if version % 5 == 1 && cx.attempt() == 1 => Will::Fail,
-        _ => Will::Succeed,
-    }
+    let change = cx.change();
+    let wall = change.key().as_str().and_then(|name| name.strip_prefix('w')?.parse().ok()).unwrap_or(0_i64);
+    let failures = match (wall + 11 * change.after("version").as_i64().unwrap_or_default()) % 100 {
+        0 => u32::MAX,
+        1 | 2 => 4,
+        3..13 => 1,
+        _ => 0,
+    };
+    if cx.attempt() <= failures { Will::Fail } else { Will::Succeed }
 }
 
 /// Works for a few milliseconds, in the middle of which it tells the receiver.
@@ -121,8 +126,11 @@ async fn have_effect(cx: &JobContext, will: Will) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends with whoever holds the other side of standard input: nobody watches a program that was left behind.
+/// Ends with whoever tortures it and holds the other side of standard input: nobody watches a program that was left behind.
 fn end_with_owner() {
+    if std::env::var_os(receiver::ADDRESS).is_none() {
+        return;
+    }
     std::thread::spawn(|| {
         let _ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::abort();

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
 /// Names the receiver's address.
-const ADDRESS: &str = "TORTURE_RECEIVER";
+pub(crate) const ADDRESS: &str = "TORTURE_RECEIVER";
 
 /// The one connection to the receiver, so that what is told arrives in the order of telling.
 #[derive(Default)]

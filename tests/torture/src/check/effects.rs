@@ -94,4 +94,9 @@ impl Found<'_> {
         }
         doubles
     }
+    /// How many jobs that must not run twice are dead letters because they were interrupted.
+    pub(super) fn once_interrupted(&self) -> usize {
+        let jobs = self.histories.ledger.jobs.iter().filter(|job| job.effect == "once" && job.stage == "dead");
+        jobs.filter(|job| self.attempts_of(job).last().is_some_and(|(_, outcome)| *outcome == "interrupted")).count()
+    }
 }

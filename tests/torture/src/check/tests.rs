@@ -209,10 +209,10 @@ fn a_job_that_is_missing_or_left_open_is_told() {
 fn a_dead_letter_has_a_reason() {
     let mut failed = run();
     let photograph = failed.job("a", 4, "photograph");
-    failed.die(photograph, &["failed", "failed", "failed"]);
+    failed.die(photograph, &["failed"; ATTEMPTS]);
     let first = failed.arrivals[photograph].clone();
     failed.arrivals[photograph].succeeds = false;
-    failed.arrivals.extend((2..=3).map(|attempt| Arrival { attempt, succeeds: false, ..first.clone() }));
+    failed.arrivals.extend((2..=5).map(|attempt| Arrival { attempt, succeeds: false, ..first.clone() }));
     let mut once = run();
     let bill = once.job("a", 3, "bill");
     once.die(bill, &["interrupted"]);
@@ -240,7 +240,12 @@ fn a_dead_letter_without_a_reason_is_told() {
     let mut succeeded = run();
     succeeded.ledger.dead_letters.push((1, "because".to_owned()));
 
-    for run in [interrupted, without_letter, succeeded] {
+    let mut too_early = run();
+    let photograph = too_early.job("a", 4, "photograph");
+    too_early.die(photograph, &["failed"]);
+    too_early.arrivals[photograph].succeeds = false;
+
+    for run in [interrupted, without_letter, succeeded, too_early] {
         assert_eq!(run.broken(), [Promise::Jobs]);
     }
 }

@@ -49,7 +49,9 @@ pub(crate) fn progress(connection: &Connection) -> anyhow::Result<Progress> {
 pub(crate) fn read(connection: &Connection) -> anyhow::Result<Ledger> {
     let found: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     if found != "ok" {
-        bail!("SQLite finds the ledger damaged: {found}");
+        // The first line is a title, and there may be a hundred.
+        let found: Vec<&str> = found.lines().take(2).collect();
+        bail!("SQLite finds the ledger damaged: {}", found.join(" "));
     }
     Ok(Ledger {
         changes: changes(connection)?,

@@ -26,7 +26,7 @@ use super::words::describe;
 use super::{confirm, desk, failure, objects, open, select};
 use planned::Planned;
 use selection::Selection;
-use walk::{Came, Running, Walk};
+use walk::{Came, Met, Running, Walk};
 
 /// Lets recorded changes go through the events again, as a run of their own.
 pub(super) async fn replay(program: Program, what: Replay) -> Result<Exit, Failure> {
@@ -115,7 +115,7 @@ fn nothing(program: &Program) -> Exit {
 fn dry_run(program: &Program, mut walk: Walk, selection: &Selection) -> Result<Exit, Failure> {
     let form = Form::choose(&program.options);
     let (mut changes, mut events, mut jobs, mut left_out, mut failed) = (0, 0, 0, 0, 0);
-    while let Some((recorded, content)) = walk.next()? {
+    while let Some(Met { recorded, content }) = walk.next()? {
         changes += 1;
         let planned = match &content {
             Ok(change) => Planned::of(&program.registry, change, &recorded, selection),

@@ -1,9 +1,9 @@
 //! Is the ledger whole, and how is it copied or brought to this version?
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use event_detector_ledger::{CheckReport, OpenError, SourcePosition, Sqlite, backup, check};
+use event_detector_ledger::{CheckReport, OpenError, Reader, SourcePosition, Sqlite, backup, check};
 use serde_json::{Map, Value, json};
 
 use crate::app::Program;
@@ -85,7 +85,9 @@ fn back_up(program: &Program, file: &Path, force: bool) -> Result<Exit, Failure>
     };
     if force && file.exists() {
         // The old copy goes only when the new one is there.
-        let beside = file.with_added_extension("new");
+        let mut beside = file.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
         let cannot =
             |error: std::io::Error| Failure::new(Exit::CannotCreate, format!("`{}` cannot be replaced: {error}", file.display()));
         if beside.exists() {
@@ -100,7 +102,7 @@ fn back_up(program: &Program, file: &Path, force: bool) -> Result<Exit, Failure>
     match Form::choose(&program.options) {
         Form::Json => say_json(&json!({ "backup": name })),
         Form::Quiet(_) | Form::Full(_) => say(&format!(
-            "Copied to `{}`. To restore it: stop the program, and put it in the place of `ledger.db`, without `ledger.db-wal`, `ledger.db-shm` and `mark` beside it.",
+            "Copied to `{}`. To restore it: stop the program, and put it in the place of `ledger.db`, and remove `ledger.db-wal` and `ledger.db-shm`.",
             clean(&name)
         )),
     }
@@ -109,17 +111,19 @@ fn back_up(program: &Program, file: &Path, force: bool) -> Result<Exit, Failure>
 
 fn migrate(program: &Program) -> Result<Exit, Failure> {
     let dir = &program.ledger.dir;
-    // Nothing is made where there is none.
-    match open(program) {
-        Ok(_current) => {}
-        Err(failure) if failure.exit != Exit::Config => return Err(failure),
-        Err(_of_another_version) => {}
-    }
-    drop(Sqlite::open(dir, program.ledger.options()).map_err(|error| open_failure(&error))?);
+    let brought = match Reader::open(dir) {
+        Ok(_current) => false,
+        Err(OpenError::Older { .. }) => {
+            drop(Sqlite::open(dir, program.ledger.options()).map_err(|error| open_failure(&error))?);
+            true
+        }
+        Err(error) => return Err(open_failure(&error)),
+    };
     match Form::choose(&program.options) {
-        Form::Json => say_json(&json!({ "migrated": dir })),
+        Form::Json => say_json(&json!({ "migrated": brought })),
         Form::Quiet(_) | Form::Full(_) => {
-            say(&format!("The ledger in `{}` has the tables of this version.", clean(&dir.display().to_string())));
+            let words = if brought { "has now" } else { "has already" };
+            say(&format!("The ledger in `{}` {words} the tables of this version.", clean(&dir.display().to_string())));
         }
     }
     Ok(Exit::Success)

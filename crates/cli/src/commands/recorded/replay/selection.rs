@@ -29,11 +29,16 @@ pub(super) struct Selection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) rows: Option<Vec<ChangeRow>>,
     /// Whether jobs run, too, whose effect is `once`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_not")]
     pub(super) include_once: bool,
     /// Whether jobs run, too, that have succeeded for the change.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_not")]
     pub(super) include_succeeded: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_not(flag: &bool) -> bool {
+    !flag
 }
 
 impl Selection {

@@ -19,6 +19,13 @@ use super::selection::Selection;
 /// So many changes are read at a time.
 const PAGE: usize = 200;
 
+/// A change that a run has come to.
+pub(super) struct Met {
+    pub(super) recorded: RecordedChange,
+    /// The change itself; an error where it cannot be read any more.
+    pub(super) content: Result<Change, String>,
+}
+
 /// Comes to each change that a selection means, in the order of recording.
 pub(super) struct Walk {
     reader: Reader,
@@ -35,8 +42,8 @@ impl Walk {
         Self { reader, filter, up_to, last, page: Vec::new().into_iter() }
     }
 
-    /// The next change, with its content where that can be read.
-    pub(super) fn next(&mut self) -> Result<Option<(RecordedChange, Result<Change, String>)>, Failure> {
+    /// The next change.
+    pub(super) fn next(&mut self) -> Result<Option<Met>, Failure> {
         if self.page.len() == 0 {
             self.page = self.reader.changes(&self.filter, Order::After(self.last), PAGE).map_err(failure)?.into_iter();
         }
@@ -44,8 +51,8 @@ impl Walk {
         self.last = recorded.row;
         // One that is gone meanwhile has nothing to be asked about.
         let gone = || Err("it is not kept any more".to_owned());
-        let content = self.reader.content(recorded.row).map_err(failure)?.map_or_else(gone, |(_, content)| content);
-        Ok(Some((recorded, content)))
+        let content = self.reader.content(recorded.row).map_err(failure)?.unwrap_or_else(gone);
+        Ok(Some(Met { recorded, content }))
     }
 }
 
@@ -79,7 +86,7 @@ pub(super) struct Running {
 impl Running {
     /// Comes to one change; `false` when there is none left.
     fn step(&mut self) -> Result<bool, Failure> {
-        let Some((recorded, content)) = self.walk.next()? else {
+        let Some(Met { recorded, content }) = self.walk.next()? else {
             self.desk.finish_run(self.run).map_err(failure)?;
             self.came().is_whole = true;
             return Ok(false);
