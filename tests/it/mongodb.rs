@@ -45,6 +45,13 @@ pub(crate) fn deployment(options: &Options) -> Option<Deployment> {
     Some(Deployment::start(&program, options).unwrap_or_else(|failure| panic!("{failure}")))
 }
 
+/// A server of a test's own whose cache has space for large documents: with that of the others, a write of one stands still for
+/// minutes, now and then.
+pub(crate) fn spacious() -> Option<Deployment> {
+    let arguments = ["--wiredTigerEngineConfigString", "cache_size=1GB"].map(str::to_owned).into();
+    deployment(&Options { arguments, ..Options::default() })
+}
+
 /// A database of its own for one test, or nothing where there is no server.
 pub(crate) async fn database() -> Option<Database> {
     let client = Client::with_uri_str(uri()?).await.expect("MONGODB_URI is a valid address");

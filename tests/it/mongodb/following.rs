@@ -4,11 +4,9 @@ use ::mongodb::bson::{Document, RawDocumentBuf, doc, rawdoc};
 use ::mongodb::{Client, Database};
 use event_detector::{AfterImage, Change, Operation};
 use event_detector_sources::Images;
-
 use tokio::task::block_in_place;
-use xtask::mongod::Options;
 
-use super::{Watching, after, database, deployment, scope, uri, with_images};
+use super::{Watching, after, database, scope, spacious, uri, with_images};
 
 /// What changes did, to which collection.
 fn told(change: &Change) -> (Operation, &str) {
@@ -122,10 +120,9 @@ async fn a_transaction_comes_together_and_an_aborted_one_never() {
     database.drop().await.unwrap();
 }
 
-// On a server of their own: others would wait for one that writes so much.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn documents_of_nine_megabytes_come_whole_with_their_images() {
-    let Some(deployment) = block_in_place(|| deployment(&Options::default())) else { return };
+    let Some(deployment) = block_in_place(spacious) else { return };
     let client = Client::with_uri_str(deployment.uri()).await.unwrap();
     for (images, expected) in [(Images::Stored, AfterImage::Exact), (Images::Computed, AfterImage::Computed)] {
         let database = client.database(if images == Images::Stored { "stored" } else { "computed" });

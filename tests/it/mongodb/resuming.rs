@@ -15,7 +15,7 @@ use tokio::task::block_in_place;
 use tokio::time::{sleep, timeout};
 use xtask::mongod::Options;
 
-use super::{LONG, Watching, database, deployment, scope, uri, with_images};
+use super::{LONG, Watching, database, deployment, scope, spacious, uri, with_images};
 
 /// An event that every insert of a document is, but for those that say that nobody wants them.
 pub(super) fn inserts() -> Registry {
@@ -164,10 +164,9 @@ async fn what_is_watched_may_change_between_two_runs_and_nothing_is_missed_or_co
     database.drop().await.unwrap();
 }
 
-// On a server of its own: others would wait for one that writes so much.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_in_parts_is_not_taken_again_whatever_the_images_of_the_next_run() {
-    let Some(deployment) = block_in_place(|| deployment(&Options::default())) else { return };
+    let Some(deployment) = block_in_place(spacious) else { return };
     let database = Client::with_uri_str(deployment.uri()).await.unwrap().database("app");
     let big = with_images(&database, "big").await;
     let folder = tempfile::tempdir().unwrap();
