@@ -13,9 +13,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use event_detector::{Change, Effect};
 use event_detector_ledger::{Options, Sqlite};
 use event_detector_runtime::{DeclaredJob, Entry, Ledger, Outcome, Recorded, RecordedVerdict, Recording, Said};
+use futures::stream::{self, StreamExt};
 use rusqlite::{Connection, params};
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 const CHANGES: usize = 20_000;
 const IN_FLIGHT: usize = 1_024;
@@ -66,17 +66,10 @@ fn through_the_ledger(tokio: &tokio::runtime::Runtime, dir: &Path) -> Duration {
     let recordings: Vec<_> = (0..CHANGES).map(recording).collect();
     let begun = Instant::now();
     tokio.block_on(async {
-        let places = Arc::new(Semaphore::new(IN_FLIGHT));
-        for recording in recordings {
-            let place = Arc::clone(&places).acquire_owned().await.expect("it is not closed");
-            let receipt = ledger.record(recording);
-            tokio::spawn(async move {
-                let recorded = receipt.await.expect("it is recorded");
-                assert!(matches!(black_box(recorded), Recorded::New { .. }));
-                drop(place);
-            });
+        let mut receipts = stream::iter(recordings).map(|recording| ledger.record(recording)).buffer_unordered(IN_FLIGHT);
+        while let Some(recorded) = receipts.next().await {
+            assert!(matches!(black_box(recorded), Ok(Recorded::New { .. })));
         }
-        let _all = places.acquire_many(IN_FLIGHT as u32).await.expect("it is not closed");
     });
     let took = begun.elapsed();
     tokio.block_on(ledger.close()).expect("it closes");

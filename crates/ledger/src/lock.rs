@@ -3,10 +3,17 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use event_detector_runtime::Millis;
 
 use crate::files::{now, open_private};
+
+/// So long a lock that is held is asked for again: a process that another thread is just starting has it too, until it is another program.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// So often meanwhile.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The lock on a ledger, for as long as this is held: the system takes it from a process that is gone.
 #[derive(Debug)]
@@ -27,10 +34,14 @@ impl Owner {
     /// Takes the lock, or says who has it.
     pub(crate) fn take(path: &Path) -> io::Result<Result<Self, Holder>> {
         let mut file = open_private(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Err(read(file)?)),
-            Err(TryLockError::Error(error)) => return Err(error),
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => return Ok(Err(read(file)?)),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
         let Holder { pid, host, since } = Holder { pid: std::process::id(), host: host(), since: now() };
         file.set_len(0)?;

@@ -5,7 +5,10 @@ use ::mongodb::{Client, Database};
 use event_detector::{AfterImage, Change, Operation};
 use event_detector_sources::Images;
 
-use super::{Watching, after, database, scope, uri, with_images};
+use tokio::task::block_in_place;
+use xtask::mongod::Options;
+
+use super::{Watching, after, database, deployment, scope, uri, with_images};
 
 /// What changes did, to which collection.
 fn told(change: &Change) -> (Operation, &str) {
@@ -119,12 +122,15 @@ async fn a_transaction_comes_together_and_an_aborted_one_never() {
     database.drop().await.unwrap();
 }
 
-#[tokio::test]
+// On a server of their own: others would wait for one that writes so much.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn documents_of_nine_megabytes_come_whole_with_their_images() {
+    let Some(deployment) = block_in_place(|| deployment(&Options::default())) else { return };
+    let client = Client::with_uri_str(deployment.uri()).await.unwrap();
     for (images, expected) in [(Images::Stored, AfterImage::Exact), (Images::Computed, AfterImage::Computed)] {
-        let Some(database) = database().await else { return };
+        let database = client.database(if images == Images::Stored { "stored" } else { "computed" });
         let big = with_images(&database, "big").await;
-        let mut watching = Watching::all(&database, images).await;
+        let mut watching = Watching::start(deployment.uri(), scope(database.name(), &[]), images).await;
         let pad = "x".repeat(9 * 1024 * 1024);
 
         big.insert_one(doc! { "_id": 0 }).await.unwrap();
@@ -147,8 +153,8 @@ async fn documents_of_nine_megabytes_come_whole_with_their_images() {
         }
         assert_eq!(watching.next().await.key().as_i64(), Some(2));
         assert_eq!(watching.stopped().await.changes, 9, "none comes twice");
-        database.drop().await.unwrap();
     }
+    block_in_place(|| drop(deployment));
 }
 
 #[tokio::test]

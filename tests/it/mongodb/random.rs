@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use ::mongodb::error::ErrorKind;
 use ::mongodb::options::{FullDocumentBeforeChangeType, UpdateModifications};
 use ::mongodb::{ClientSession, Collection, Database};
 use event_detector::{AfterImage, Change};
@@ -166,20 +167,22 @@ async fn updated(
     id: i64,
     update: UpdateModifications,
 ) -> Option<Document> {
+    // The one before may have been refused.
+    let _gone = session.abort_transaction().await;
     session.start_transaction().await.unwrap();
     let this = doc! { "_id": id };
-    let done = collection.update_one(this.clone(), update).session(&mut *session).await;
-    match done {
-        Ok(done) => {
-            let now = collection.find_one(this).session(&mut *session).await.unwrap().unwrap();
-            session.commit_transaction().await.unwrap();
-            (done.modified_count == 1).then_some(now)
-        }
-        Err(_refused) => {
-            let _gone = session.abort_transaction().await;
-            None
-        }
-    }
+    let update = async {
+        let done = collection.update_one(this.clone(), update).session(&mut *session).await?;
+        let now = collection.find_one(this).session(&mut *session).await?.unwrap();
+        session.commit_transaction().await?;
+        Ok::<_, ::mongodb::error::Error>((done.modified_count == 1).then_some(now))
+    };
+    update.await.unwrap_or_else(|error| {
+        // A busy server takes an update for a conflict.
+        let is_refused = matches!(*error.kind, ErrorKind::Command(_) | ErrorKind::Write(_));
+        assert!(is_refused && !error.contains_label("UnknownTransactionCommitResult"), "{error}");
+        None
+    })
 }
 
 /// Whether a name in the value has a dot.

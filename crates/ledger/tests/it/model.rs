@@ -147,6 +147,15 @@ impl Model {
             let sets_aside = died && change.deaths >= MAX_DEATHS;
             quarantined += u64::from(sets_aside);
             let mut taken = Vec::new();
+            // A retry that nothing waits for is left to be taken up later.
+            let goes_on = |state: JobState| match state.stage {
+                Stage::Queued | Stage::Running => true,
+                Stage::Waiting { due } => due <= at && state.failures == 0,
+                _ => false,
+            };
+            if !change.jobs.iter().any(|row| goes_on(self.jobs[row].state)) {
+                continue;
+            }
             for row in &change.jobs {
                 let Some(job) = self.jobs.get_mut(row) else { continue };
                 let entry = match job.state.stage {

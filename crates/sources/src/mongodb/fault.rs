@@ -86,7 +86,7 @@ pub enum MongoDbError {
     HistoryLost {
         /// The cluster time of the last change that was handed over.
         after: String,
-        /// The server's code: 286, 136 or 280.
+        /// The server's code: 286 or 280.
         code: i32,
     },
     /// What was asked for cannot be had here.
@@ -208,8 +208,8 @@ fn classify_code(code: i32, resumable: bool) -> Class {
     match code {
         // BSONObjectTooLarge; since 6.1 ChangeStreamFatalError is 280 and never this.
         10_334 => Class::Oversize,
-        // CappedPositionLost, ChangeStreamHistoryLost.
-        136 | 286 => Class::Lost,
+        // ChangeStreamHistoryLost. Where a cursor fell off the oplog, CappedPositionLost, the next stream is told it.
+        286 => Class::Lost,
         // ChangeStreamFatalError: the event of the position is not in the stream.
         280 => Class::Elsewhere,
         // Unauthorized, AuthenticationFailed.
@@ -217,8 +217,8 @@ fn classify_code(code: i32, resumable: bool) -> Class {
         // BadValue, FailedToParse, unknown stage or operator, no replica set, not last, resume tokens that are none.
         2 | 9 | 15 | 20 | 72 | 73 | 166 | 260 | 40_324 | 40_573 | 40_647 | 7_182_802 => Class::Config,
         // HostUnreachable, HostNotFound, CursorNotFound, NetworkTimeout, ShutdownInProgress, PrimarySteppedDown, and their kin.
-        6 | 7 | 43 | 63 | 89 | 91 | 133 | 150 | 189 | 234 | 237 | 262 | 9_001 | 10_107 | 11_600 | 11_602 | 13_388 | 13_435
-        | 13_436 => Class::Resume,
+        6 | 7 | 43 | 63 | 89 | 91 | 133 | 136 | 150 | 189 | 234 | 237 | 262 | 9_001 | 10_107 | 11_600 | 11_602 | 13_388
+        | 13_435 | 13_436 => Class::Resume,
         _ if resumable => Class::Resume,
         _ => Class::Unknown,
     }
@@ -232,7 +232,7 @@ mod tests {
     fn what_a_server_was_seen_to_answer_has_its_class() {
         for (code, resumable, class) in [
             (286, false, Class::Lost),
-            (136, false, Class::Lost),
+            (136, false, Class::Resume),
             (280, false, Class::Elsewhere),
             (10_334, false, Class::Oversize),
             (13, false, Class::Denied),

@@ -203,8 +203,9 @@ impl Following {
                 Ok(event) => event.as_document(),
                 Err(error) => return Ok(Some(Ended::Broken(mongodb::error::Error::from(error).into()))),
             };
-            let is_part = event.is_some_and(split::is_part);
-            let ends_alone = self.watch.pace == Pace::Alone && !is_part;
+            let is_alone = self.watch.pace == Pace::Alone;
+            let is_part = is_alone && event.is_some_and(split::is_part);
+            let ends_alone = is_alone && !is_part;
             let Some(event) = event.and_then(|event| self.parts.join(event)) else { continue };
             position::read_token(&event, &mut token);
             if !self.was_seen(&token) {
