@@ -24,14 +24,11 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// What it may need besides to end.
 const END: Duration = Duration::from_secs(1);
 
-/// How long a program may need until it listens to signals: before that, SIGTERM ends any process, and nothing was taken.
-const LISTENING_AFTER: Duration = Duration::from_secs(1);
-
 /// How long a program may need until it takes changes, or does something after it was started again.
 const AT_WORK_WITHIN: Duration = Duration::from_secs(30);
 
 /// When nothing has moved for so long, nothing will. Retries wait for less.
-const QUIET: Duration = Duration::from_secs(15);
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Between two looks at what is going on.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -207,7 +204,6 @@ impl Run {
 
     /// Tells the program to stop, which it is to do well, and in time.
     pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
-        sleep(LISTENING_AFTER.saturating_sub(self.program()?.age())).await;
         let (status, after) = self.program.take().context("the program is not started")?.terminate().await?;
         self.has_ended().await?;
         if status.code() != Some(0) {
