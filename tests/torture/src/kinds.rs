@@ -94,14 +94,13 @@ pub(crate) async fn point(mut run: Run, changes: usize, point: Point) -> anyhow:
     run.judge(writing).await
 }
 
-/// Lets the program die just before and just after it commits, where a broken promise shows.
-pub(crate) async fn deaths(mut run: Run, changes: usize, deaths: usize) -> anyhow::Result<Judged> {
+/// Lets the program die at one point again and again, so that a broken promise shows.
+pub(crate) async fn deaths(mut run: Run, changes: usize, deaths: usize, point: &str) -> anyhow::Result<Judged> {
     run.begin().await?;
     run.kill().await?;
     let writing = Writing::start(&run.load, &mut run.rng, changes);
     for death in 0..deaths {
         writing.gate().open(share(changes, deaths + 1, death));
-        let point = if death % 2 == 0 { "before_ledger_commit" } else { "after_ledger_commit" };
         let nth = run.rng.u32(2..=8);
         run.restart_to_die(point, nth)?;
         // What is left of its share may be too little for so many commits.

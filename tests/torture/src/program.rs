@@ -1,6 +1,6 @@
 //! How is the program under torture started, killed and told to stop?
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Stands beside this program once it is built.
 const NAME: &str = "event-detector-torture-program";
 
 /// What no program needs that is told to stop.
 const STOPPED_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long a program may need until it listens to signals.
+const LISTENING_WITHIN: Duration = Duration::from_secs(5);
+
+/// Between two looks at a program.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What `ledger check` needs at most, for ledgers of this size.
 const CHECKED_WITHIN: Duration = Duration::from_secs(60);
@@ -129,18 +135,28 @@ impl Program {
         Ok(())
     }
 
-    /// Tells it to stop; how it ended, and after how long.
+    /// Tells it to stop once it listens to that; how it ended, and after how long.
     ///
     /// # Errors
     ///
     /// When it had ended before, or does not end at all.
     pub(crate) async fn terminate(mut self) -> anyhow::Result<(ExitStatus, Duration)> {
+        while !self.listens() && self.age() < LISTENING_WITHIN {
+            self.is_running()?;
+            sleep(PAUSE).await;
+        }
         let told = Instant::now();
         self.tell_to_stop().await?;
         match timeout(STOPPED_WITHIN, self.child.wait()).await {
             Ok(status) => Ok((status?, told.elapsed())),
             Err(_) => bail!("the program was told to stop {} s ago, and runs on", STOPPED_WITHIN.as_secs()),
         }
+    }
+
+    /// Whether SIGTERM is no longer the end of it at once, as of any process; where the system does not say, nobody knows.
+    fn listens(&self) -> bool {
+        let status = self.child.id().and_then(|id| fs::read_to_string(format!("/proc/{id}/status")).ok());
+        status.is_some_and(|status| catches_term(&status))
     }
 
     /// Waits until it has died, or `within` has passed; whether it has.
@@ -166,5 +182,25 @@ impl Program {
             Some(status) => bail!("the program ended by itself: {status}"),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether the process of this `/proc/ID/status` has a handler for SIGTERM.
+fn catches_term(status: &str) -> bool {
+    const TERM: u32 = 15;
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|caught| u64::from_str_radix(caught.trim(), 16).ok());
+    caught.is_some_and(|caught| caught & (1 << (TERM - 1)) != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::catches_term;
+
+    #[test]
+    fn a_handler_for_sigterm_is_seen() {
+        assert!(catches_term("Name:\tdetector\nSigIgn:\t0000000000001000\nSigCgt:\t0000000100004442\n"));
+        assert!(!catches_term("Name:\tdetector\nSigIgn:\t0000000000004000\nSigCgt:\t0000000100000440\n"));
+        assert!(!catches_term(""));
     }
 }

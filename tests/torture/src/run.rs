@@ -28,7 +28,7 @@ const END: Duration = Duration::from_secs(1);
 const AT_WORK_WITHIN: Duration = Duration::from_secs(30);
 
 /// When nothing has moved for so long, nothing will. Retries wait for less.
-const QUIET: Duration = Duration::from_secs(15);
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Between two looks at what is going on.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -27,7 +27,7 @@ const CHANGES_OF_A_POINT: usize = 200;
 const CHANGES_OF_A_SPOILT_RUN: usize = 3_000;
 
 /// How often the program dies in it.
-const DEATHS_OF_A_SPOILT_RUN: usize = 12;
+const DEATHS_OF_A_SPOILT_RUN: usize = 16;
 
 /// Changes in a ledger that is damaged.
 const CHANGES_OF_A_DAMAGED_LEDGER: usize = 1_000;
@@ -52,7 +52,7 @@ enum Task {
     Point(Point),
     Disk,
     Damage,
-    Spoilt(Spoil),
+    Spoilt(Spoil, &'static str),
 }
 
 /// Where changes come from.
@@ -62,9 +62,12 @@ enum From {
     Http,
 }
 
-/// Each promise that can be broken, with the source of changes by which that shows.
-const SPOILT: [(Spoil, From); 3] =
-    [(Spoil::UniqueKey, From::Http), (Spoil::CommitBeforeReceipt, From::Http), (Spoil::PositionWithRows, From::MongoDb)];
+/// Each promise that can be broken, with the source of changes by which that shows, and the point at which the program is to die.
+const SPOILT: [(Spoil, From, &str); 3] = [
+    (Spoil::UniqueKey, From::Http, "after_ledger_commit"),
+    (Spoil::CommitBeforeReceipt, From::Http, "before_ledger_commit"),
+    (Spoil::PositionWithRows, From::MongoDb, "before_ledger_commit"),
+];
 
 impl<'a> Suite<'a> {
     /// The runs of these arguments.
@@ -84,8 +87,8 @@ impl<'a> Suite<'a> {
     /// When a MongoDB cannot be started, or a file not be written.
     pub(crate) fn run(mut self) -> anyhow::Result<Vec<Outcome>> {
         if let Some(spoil) = self.arguments.spoil {
-            for (one, from) in SPOILT.into_iter().filter(|(one, _)| spoil == *one || spoil == Spoil::All) {
-                self.add(Task::Spoilt(one), from)?;
+            for (one, from, point) in SPOILT.into_iter().filter(|(one, ..)| spoil == *one || spoil == Spoil::All) {
+                self.add(Task::Spoilt(one, point), from)?;
             }
             return Ok(self.outcomes);
         }
@@ -135,7 +138,7 @@ impl<'a> Suite<'a> {
             (Task::Point(_), _) => "points",
             (Task::Disk, _) => "disk",
             (Task::Damage, _) => "damage",
-            (Task::Spoilt(_), _) => "spoil",
+            (Task::Spoilt(..), _) => "spoil",
         }
     }
 
@@ -148,7 +151,7 @@ impl<'a> Suite<'a> {
             Task::Point(point) => format!("{from} {}", point.name),
             Task::Disk => from.to_owned(),
             Task::Damage => format!("{} times", self.arguments.damages),
-            Task::Spoilt(spoil) => format!("{from} {}", spoil.name()),
+            Task::Spoilt(spoil, _) => format!("{from} {}", spoil.name()),
         }
     }
 
@@ -209,10 +212,10 @@ async fn tortured(
         Task::Kills => kinds::kills(Run::new(folder, &data, load, rng).await?, changes, kills).await?,
         Task::Stops => kinds::stops(Run::new(folder, &data, load, rng).await?, changes, stops).await?,
         Task::Point(point) => kinds::point(Run::new(folder, &data, load, rng).await?, CHANGES_OF_A_POINT, point).await?,
-        Task::Spoilt(spoil) => {
+        Task::Spoilt(spoil, point) => {
             let mut run = Run::new(folder, &data, load, rng).await?;
             run.always_with("DETECTOR_SPOIL", spoil.name());
-            kinds::deaths(run, changes.min(CHANGES_OF_A_SPOILT_RUN), DEATHS_OF_A_SPOILT_RUN).await?
+            kinds::deaths(run, changes.min(CHANGES_OF_A_SPOILT_RUN), DEATHS_OF_A_SPOILT_RUN, point).await?
         }
         Task::Damage => {
             let run = Run::new(folder, &data, load, rng).await?;
