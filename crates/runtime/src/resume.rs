@@ -1,6 +1,7 @@
 //! How does the work go on that a former process left, or that waited in the ledger for its time?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use event_detector::{Change, Detector};
 use tokio::sync::mpsc;
@@ -19,6 +20,9 @@ use crate::work::Work;
 
 /// Changes with due jobs that are taken from the ledger at a time.
 const AT_A_TIME: usize = 64;
+
+/// So long after the ledger could not say what is due, it is asked again.
+const AFTER_AN_ERROR: Duration = Duration::from_secs(5);
 
 /// A change seen to have been in flight at so many deaths of the program is a suspect; suspects run one after another.
 const SUSPECT: u32 = 2;
@@ -69,11 +73,12 @@ impl Runtime {
     }
 
     /// Takes up the jobs whose time has come, as often as there are some; never ends by itself.
-    pub(crate) async fn take_up(&self, ledger: &Arc<dyn Ledger>, work: &Arc<Work>) -> LedgerError {
+    pub(crate) async fn take_up(&self, ledger: &Arc<dyn Ledger>, work: &Arc<Work>) {
         loop {
             ledger.wait_for_due().await;
             if let Err(error) = self.take_up_once(ledger, work).await {
-                return error;
+                tracing::error!(%error, "jobs that are due cannot be taken up; it is tried again in {AFTER_AN_ERROR:?}");
+                tokio::time::sleep(AFTER_AN_ERROR).await;
             }
         }
     }

@@ -140,7 +140,7 @@ impl Runtime {
         if let Some(ledger) = &self.inner.ledger {
             tokio::select! {
                 _ = stopping.wait_for(Option::is_some) => {}
-                error = self.take_up(ledger, work) => work.source_failed(LEDGER, error.to_string()),
+                () = self.take_up(ledger, work) => {}
             }
         }
         std::future::pending().await
