@@ -24,7 +24,7 @@ use suite::Suite;
 
 /// Kills a program again and again, and compares what was written, what its ledger holds and what its jobs did
 #[derive(Debug, Clone, Parser)]
-#[command(name = "cargo xtask torture", max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "torture", bin_name = "cargo xtask torture", max_term_width = 100, after_help = AFTER_HELP)]
 struct Arguments {
     /// What is done to the program
     #[arg(long, value_enum, default_value_t = Kind::All)]
@@ -32,7 +32,7 @@ struct Arguments {
     /// Repeats the random choices of a run [default: others each time]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Changes of a run with kills; the others have a share of them
+    /// Changes of a run; one with a full disk, a single point, damage or a broken promise has fewer
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = number)]
     changes: usize,
     /// How often the program is killed in such a run
