@@ -62,6 +62,21 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Makes a database's file where it is missing, for its owner alone; SQLite makes the files beside it alike.
+///
+/// One that is there is not opened: to close it again would end the locks that SQLite has on it in this process.
+/// (<https://www.sqlite.org/howtocorrupt.html>, section 2.2)
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Waits until the names in the folder are on disk.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     fs::File::open(dir)?.sync_all()

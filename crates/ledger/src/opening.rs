@@ -1,6 +1,6 @@
 //! What is looked at before a ledger may be used?
 
-use crate::files::{Files, open_private, sync_dir};
+use crate::files::{Files, make_private, sync_dir};
 use crate::lock::{Holder, Owner};
 use crate::mark::{self, Found, Mark};
 use crate::open_error::OpenError;
@@ -22,8 +22,7 @@ pub(crate) fn open(files: &Files) -> Result<(Store, Mark, Owner), OpenError> {
 }
 
 fn open_store(files: &Files, found: Found) -> Result<Store, OpenError> {
-    // Made here, so that it is its owner's alone; SQLite makes the files beside it alike.
-    open_private(&files.database()).map_err(OpenError::file(files.database()))?;
+    make_private(&files.database()).map_err(OpenError::file(files.database()))?;
     let mut connection = schema::connect(&files.database(), Access::Create)?;
     if let Found::Promised(promised) = found
         && promised.commits > 0

@@ -6,8 +6,6 @@ mod changes;
 mod filter;
 mod rows;
 
-use std::fs::File;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use event_detector_runtime::{ChangeRow, LedgerError};
@@ -39,11 +37,9 @@ impl Reader {
     /// [`OpenError`] when there is none, or it cannot be read by this user or this version.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let path = Files::new(dir).database();
-        // SQLite does not say why it cannot open a file.
-        match File::open(&path) {
-            Ok(_readable) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(OpenError::Missing { dir: dir.to_owned() }),
-            Err(error) => return Err(OpenError::file(path)(error)),
+        // It is not opened here: to close it again would end the locks that SQLite has on it in this process.
+        if !path.exists() {
+            return Err(OpenError::Missing { dir: dir.to_owned() });
         }
         let connection = schema::connect(&path, Access::Read)?;
         schema::require_current(&connection)?;

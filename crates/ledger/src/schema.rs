@@ -1,10 +1,11 @@
 //! How does a database come to have the tables of this version?
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use event_detector_runtime::{crash_point, spoiled};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::check::copy;
 use crate::files::{Files, now};
@@ -47,7 +48,15 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, OpenErr
         Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
         Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|error| {
+        // SQLite does not say why; that it is there is known.
+        match error.sqlite_error_code() {
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                OpenError::file(path.to_owned())(io::ErrorKind::PermissionDenied.into())
+            }
+            _ => error.into(),
+        }
+    })?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     if access != Access::Read {

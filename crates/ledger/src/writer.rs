@@ -121,7 +121,14 @@ impl Writer {
 
     /// Gives the ledger up, and tells whoever closes it.
     fn end(self, went: Went) {
-        let Self { store, mut mark, owner, backlog, .. } = self;
+        let Self { mut store, mut mark, owner, backlog, .. } = self;
+        match store.transact(Store::give_back) {
+            Ok(()) => mark.write(store.promised()),
+            Err(fault) => {
+                let error = fault.into_error();
+                tracing::debug!(%error, "jobs that did not begin could not be given back; the next start takes them back");
+            }
+        }
         let mut closing = Vec::new();
         for request in backlog {
             match request {
@@ -129,6 +136,10 @@ impl Writer {
                 Request::Close(reply) => closing.push(reply),
                 Request::Keep { .. } | Request::WaitForDue(_) => {}
             }
+        }
+        // Whoever reads is not waited for: the next start finds the log.
+        if let Err(error) = store.connection().busy_timeout(Duration::ZERO) {
+            tracing::debug!(%error, "the ledger is closed with patience");
         }
         chores::checkpoint(&store, "TRUNCATE");
         mark.sync();
@@ -338,7 +349,8 @@ impl Writer {
             let Request::Work(mut work) = request else {
                 match request {
                     Request::WaitForDue(reply) => self.chores.wait_for_due(reply),
-                    request => self.backlog.push_back(request),
+                    Request::Keep { source, position } => self.put_back(source, position),
+                    close => self.backlog.push_back(close),
                 }
                 continue;
             };
@@ -351,6 +363,21 @@ impl Writer {
                 },
             }
         }
+    }
+
+    /// Puts a position back, in the place of an earlier one of the source that nothing came behind.
+    fn put_back(&mut self, source: String, position: Vec<u8>) {
+        for request in self.backlog.iter_mut().rev() {
+            match request {
+                Request::Keep { source: earlier, position: kept } if *earlier == source => {
+                    *kept = position;
+                    return;
+                }
+                Request::Keep { .. } => {}
+                _ => break,
+            }
+        }
+        self.backlog.push_back(Request::Keep { source, position });
     }
 
     fn note_no_space(&mut self, why: &str) {

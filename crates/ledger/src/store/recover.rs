@@ -13,11 +13,15 @@ static CHANGE: Sql = Sql::new(|| ChangeRecord::TABLE.find("WHERE change = ?1"));
 static OPEN_JOBS: Sql =
     Sql::new(|| Job::TABLE.find("WHERE change = ?1 AND stage IN ('queued', 'running', 'waiting') ORDER BY run, job"));
 
-/// The changes with jobs in a stage; the index of the open jobs is small, however many rows there are. Retries that nothing waits for are
-/// left to be taken up some at a time.
+static QUEUED: Sql = Sql::new(|| {
+    Job::TABLE.find("INDEXED BY jobs_open WHERE stage IN ('queued', 'running', 'waiting') AND stage = 'queued' ORDER BY job")
+});
+
+/// The changes with jobs in a stage; the index of the open jobs is small, however many rows there are. Of jobs that wait, those that nothing
+/// comes behind are left to be taken up some at a time: they began once, or a person put them up.
 const IN_STAGE: &str = "SELECT DISTINCT change FROM jobs INDEXED BY jobs_open \
     WHERE stage IN ('queued', 'running', 'waiting') AND stage = ?1 \
-    AND (due_at IS NULL OR (due_at <= ?2 AND (failures = 0 OR ordered = 1)))";
+    AND (due_at IS NULL OR (due_at <= ?2 AND ((attempts = 0 AND run = 0) OR ordered = 1)))";
 
 impl Store {
     /// Takes over what a process left, all of it in this transaction.
@@ -32,6 +36,15 @@ impl Store {
             recovered.quarantined += u64::from(is_set_aside);
         }
         Ok(recovered)
+    }
+
+    /// Gives back what was taken up and did not begin, before the ledger is closed.
+    pub(crate) fn give_back(&mut self) -> Result<(), Fault> {
+        let at = self.at;
+        for mut job in rows::all::<Job<'_>>(&self.connection, &QUEUED, [])? {
+            self.note_one(&mut job, &Entry::Interrupted { at })?;
+        }
+        Ok(())
     }
 
     fn changes_in(&self, stage: &str) -> Result<BTreeSet<ChangeRow>, Fault> {

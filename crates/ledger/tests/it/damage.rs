@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use event_detector_ledger::{Options, Sqlite, check};
-use event_detector_runtime::Ledger;
+use event_detector_runtime::{Ledger, Recording};
 use fastrand::Rng;
 
 use crate::support::{begin, change, close, copy_files, died, job, note, now, open, parked, recording, rows, succeeded};
@@ -34,8 +34,8 @@ fn killed_ledger(dir: &Path) {
         for number in 0..60 {
             let (id, source) = (format!("{part}-{number}"), if number % 3 == 0 { "b" } else { "a" });
             let jobs = begin(&ledger, &id, vec![job("one"), job("two")]);
-            now(ledger.record(recording(change(source, &format!("x{id}"), number), Some(id.as_bytes()), vec![job("one")])))
-                .unwrap();
+            let other = recording(change(source, &format!("x{id}"), number), Some(id.as_bytes()), vec![job("one")]);
+            now(ledger.record(Recording { begins: true, ..other })).unwrap();
             note(&ledger, vec![(jobs[0], if number % 5 == 0 { died() } else { succeeded() }), (jobs[1], parked(number))]);
         }
         if part == 0 {

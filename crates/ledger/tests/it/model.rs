@@ -156,6 +156,13 @@ impl Model {
         true
     }
 
+    /// What did not begin is given back.
+    fn give_back(&mut self, at: i64) {
+        for job in self.jobs.values_mut().filter(|job| job.state.stage == Stage::Queued) {
+            job.state = job.state.after(job.effect, &Entry::Interrupted { at }).unwrap();
+        }
+    }
+
     /// What recovery returns, as rows of jobs, in the order of recording, and how many changes it sets aside.
     fn recover(&mut self, at: i64) -> (Vec<Vec<JobRow>>, u64) {
         let mut changes: Vec<&mut ModelChange> = self.changes.values_mut().collect();
@@ -168,10 +175,10 @@ impl Model {
             let sets_aside = died && change.deaths >= MAX_DEATHS;
             quarantined += u64::from(sets_aside);
             let mut taken = Vec::new();
-            // A retry that nothing waits for is left to be taken up later.
+            // What began once is left to be taken up later.
             let goes_on = |state: JobState| match state.stage {
                 Stage::Queued | Stage::Running => true,
-                Stage::Waiting { due } => due <= at && state.failures == 0,
+                Stage::Waiting { due } => due <= at && state.attempts == 0,
                 _ => false,
             };
             if !change.jobs.iter().any(|row| goes_on(self.jobs[row].state)) {
@@ -237,6 +244,7 @@ impl Pair {
             Step::TakeDue { limit } => self.take_due(limit),
             Step::Close => {
                 close(&self.ledger);
+                self.model.give_back(crate::support::clock());
                 self.reopen();
             }
             Step::Kill => {
