@@ -7,6 +7,7 @@ mod files;
 mod full;
 mod groups;
 mod kill;
+mod locks;
 mod model;
 mod refused;
 mod retention;
