@@ -59,6 +59,8 @@ pub struct Change {
     unwrapped: bool,
     source: Option<Arc<str>>,
     context: serde_json::Map<String, serde_json::Value>,
+    /// The names in the context that are the program's own, and no part of what was delivered.
+    default_context: Vec<Box<str>>,
     given_correlation: Option<Box<str>>,
     correlation: OnceLock<String>,
     session_values: OnceLock<BTreeMap<String, String>>,
@@ -299,15 +301,19 @@ impl Change {
 
     /// Adds a value to the context; an existing one of the name is replaced.
     pub fn add_context(&mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) {
-        self.context.insert(name.into(), value.into());
+        let name = name.into();
+        self.default_context.retain(|default| **default != name);
+        self.context.insert(name, value.into());
         self.value.take();
     }
 
-    /// Adds those of `defaults` that the context has no value of that name for.
+    /// Adds those of `defaults` that the context has no value of that name for. They are the program's own: a stored change lacks
+    /// them, and whoever reads it again adds those of his time.
     pub fn add_default_context(&mut self, defaults: &serde_json::Map<String, serde_json::Value>) {
         for (name, value) in defaults {
             if !self.context.contains_key(name) {
                 self.add_context(name.clone(), value.clone());
+                self.default_context.push(name.as_str().into());
             }
         }
     }

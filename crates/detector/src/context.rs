@@ -83,10 +83,11 @@ impl JobContext {
 
     /// A key that is the same for every attempt of this job, and differs for every other job.
     ///
-    /// It is a UUID of version 5 over the change's id, the event, the job's name and its place among the jobs of that name.
+    /// It is a UUID of version 5 over the change's source and id, the event, the job's name and its place among the jobs of that name.
     /// Hand it to whatever the job calls, so that an effect happens once although a job may run more than once.
     pub fn idempotency_key(&self) -> String {
-        let parts = [self.scope.change.id(), self.run.event, &self.run.job, &self.run.nth.to_string()];
+        let change = &self.scope.change;
+        let parts = [change.source(), change.id(), self.run.event, &self.run.job, &self.run.nth.to_string()];
         let text: String = parts.iter().flat_map(|part| [part.len().to_string(), ":".to_owned(), (*part).to_owned()]).collect();
         Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).to_string()
     }

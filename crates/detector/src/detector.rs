@@ -93,11 +93,6 @@ impl Detector {
         self
     }
 
-    /// Whether an event of this name is linked into the program, whether or not anybody watches for it.
-    pub fn is_linked(name: &str) -> bool {
-        inventory::iter::<Self>().any(|detector| detector.name == name)
-    }
-
     /// The event's name.
     pub fn name(&self) -> &'static str {
         self.name

@@ -8,6 +8,8 @@ use crate::detector::Detector;
 #[derive(Debug, Clone)]
 pub struct Registry {
     detectors: Vec<Detector>,
+    /// The names of those that were filtered out.
+    left_out: Vec<&'static str>,
 }
 
 /// A set of detectors that no program should start with.
@@ -82,15 +84,26 @@ impl Registry {
                 first: Place::of(&pair[0]),
                 second: Place::of(&pair[1]),
             }),
-            None => Ok(Self { detectors }),
+            None => Ok(Self { detectors, left_out: Vec::new() }),
         }
     }
 
     /// The detectors that `keep` says yes to; it may leave none.
     #[must_use]
     pub fn filtered(mut self, keep: impl Fn(&str) -> bool) -> Self {
-        self.detectors.retain(|detector| keep(detector.name()));
+        self.detectors.retain(|detector| {
+            let is_kept = keep(detector.name());
+            if !is_kept {
+                self.left_out.push(detector.name());
+            }
+            is_kept
+        });
         self
+    }
+
+    /// Whether the program has an event of this name, be it filtered out.
+    pub fn knows(&self, name: &str) -> bool {
+        self.get(name).is_some() || self.left_out.contains(&name)
     }
 
     /// The detectors, sorted by name.

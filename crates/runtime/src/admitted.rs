@@ -181,7 +181,7 @@ impl Admitted {
                 }
                 _ => None,
             };
-            let report = inner.settle(start, change, detection, journal).await;
+            let report = inner.settle(start, change, detection, journal, &mut running).await;
             // Before anybody sees the report, so that who has seen it finds the change settled.
             running.settled();
             inner.plugins.tell(Hook::Report(&report), inner.config.plugin_timeout).await;
@@ -207,6 +207,7 @@ impl Inner {
         change: Arc<Change>,
         detection: Detection,
         journal: Option<Journal>,
+        running: &mut Running,
     ) -> Report {
         let Detection { mut events, seats, .. } = detection;
         if !seats.is_empty() {
@@ -223,7 +224,7 @@ impl Inner {
             };
             let scope = JobScope { change: Arc::clone(&change), environment: Arc::clone(&self.environment) };
             let jobs = Jobs::new(seats, scope, Arc::clone(self.threads.queue()));
-            supervisor.settle_all(jobs, &mut events).await;
+            supervisor.settle_all(jobs, &mut events, running).await;
             events.iter().flat_map(|event| &event.jobs).for_each(|job| self.metrics.job(job.status));
         }
         Report { change, events, duration: start.elapsed(), duplicate: None }

@@ -75,6 +75,11 @@ pub(crate) fn interrupted() -> Entry {
     Entry::Interrupted { at: millis(SystemTime::now()) }
 }
 
+/// That the job is given back before its attempt has begun.
+pub(crate) fn not_begun() -> Entry {
+    Entry::NotBegun { at: millis(SystemTime::now()) }
+}
+
 /// That the job cannot be run.
 pub(crate) fn refused(reason: impl Into<String>) -> Entry {
     Entry::Refused { at: millis(SystemTime::now()), reason: reason.into() }

@@ -38,7 +38,8 @@ enum Turn {
 /// The right to run now; the next change of the document waits until it is dropped.
 pub(crate) struct Running {
     _turn: Option<OwnedMutexGuard<()>>,
-    _running: Option<OwnedSemaphorePermit>,
+    running: Option<OwnedSemaphorePermit>,
+    places: Arc<Semaphore>,
     admitted: Option<OwnedSemaphorePermit>,
 }
 
@@ -90,8 +91,12 @@ impl Ticket {
     pub(crate) fn try_start(self) -> Result<Running, Self> {
         let Self { turn, running, admitted } = self;
         match (turn, Arc::clone(&running).try_acquire_owned()) {
-            (Turn::Free, Ok(permit)) => Ok(Running { _turn: None, _running: Some(permit), admitted: Some(admitted) }),
-            (Turn::Here(turn), Ok(permit)) => Ok(Running { _turn: Some(turn), _running: Some(permit), admitted: Some(admitted) }),
+            (Turn::Free, Ok(permit)) => {
+                Ok(Running { _turn: None, running: Some(permit), places: running, admitted: Some(admitted) })
+            }
+            (Turn::Here(turn), Ok(permit)) => {
+                Ok(Running { _turn: Some(turn), running: Some(permit), places: running, admitted: Some(admitted) })
+            }
             (turn, _) => Err(Self { turn, running, admitted }),
         }
     }
@@ -103,7 +108,8 @@ impl Ticket {
             Turn::Here(turn) => Some(turn),
             Turn::Waiting(turn) => Some(turn.await),
         };
-        Running { _turn: turn, _running: permit(&self.running).await, admitted: Some(self.admitted) }
+        let running = permit(&self.running).await;
+        Running { _turn: turn, running, places: self.running, admitted: Some(self.admitted) }
     }
 }
 
@@ -111,6 +117,27 @@ impl Running {
     /// Gives up the place among the admitted: what is left to do is to tell of the change, still in its turn.
     pub(crate) fn settled(&mut self) {
         self.admitted = None;
+    }
+
+    /// Gives up the place among the running, and keeps the turn: nothing is done for a while.
+    pub(crate) fn rest(&mut self) {
+        self.running = None;
+    }
+
+    /// Whether the place was given up.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.running.is_none()
+    }
+
+    /// A place among the running, for [`go_on`](Self::go_on).
+    pub(crate) fn wait_for_place(&self) -> BoxFuture<'static, Option<OwnedSemaphorePermit>> {
+        let places = Arc::clone(&self.places);
+        Box::pin(async move { permit(&places).await })
+    }
+
+    /// Takes the place.
+    pub(crate) fn go_on(&mut self, place: Option<OwnedSemaphorePermit>) {
+        self.running = place;
     }
 }
 

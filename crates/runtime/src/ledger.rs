@@ -206,8 +206,8 @@ pub struct Gap {
 /// What a process left that is gone.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// Changes whose jobs are to go on now, in the order of recording. Those that have seen deaths are suspects: a program runs them
-    /// one after another, before all else, so that the one that kills it is known.
+    /// Changes whose jobs are to go on now, in the order of recording. One that has seen two deaths is run alone, so that the one that
+    /// kills the program is known.
     pub unfinished: Vec<Unfinished>,
     /// How many of them the process had in hand, so that it did not end in order.
     pub interrupted: u64,

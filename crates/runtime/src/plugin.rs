@@ -66,7 +66,7 @@ pub trait Plugin: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// A job is about to be started for the first time.
+    /// A job is about to be started: for the first time, or for the first time since it was taken up out of the ledger.
     fn job_started(&self, cx: &JobContext) -> impl Future<Output = PluginResult> + Send {
         let _ = cx;
         async { Ok(()) }

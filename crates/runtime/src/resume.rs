@@ -1,10 +1,8 @@
 //! How does the work go on that a former process left, or that waited in the ledger for its time?
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use event_detector::{Change, Detector};
-use tokio::sync::mpsc;
+use event_detector::Change;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
@@ -21,10 +19,7 @@ use crate::work::Work;
 /// Changes with due jobs that are taken from the ledger at a time.
 const AT_A_TIME: usize = 64;
 
-/// So long after the ledger could not say what is due, it is asked again.
-const AFTER_AN_ERROR: Duration = Duration::from_secs(5);
-
-/// A change seen to have been in flight at so many deaths of the program is a suspect; suspects run one after another.
+/// A change seen to have been in flight at so many deaths of the program is a suspect: it runs alone.
 const SUSPECT: u32 = 2;
 
 /// A recorded change that has its place among those in flight, in the order of its document.
@@ -51,54 +46,36 @@ impl Runtime {
                 "a former process did not end in order; the jobs that it had in hand go on"
             );
         }
-        let (suspect, mut suspects) = mpsc::unbounded_channel::<Resumed>();
-        let counts = work.counts.clone();
-        work.spawn(async move {
-            while let Some(suspect) = suspects.recv().await {
-                counts.add_resumed(suspect.settle().await);
-            }
-        });
         for unfinished in recovered.unfinished {
-            let deaths = unfinished.deaths;
+            let is_suspect = unfinished.deaths >= SUSPECT;
             let Some(resumed) = self.resume(ledger, unfinished).await else { continue };
-            if deaths >= SUSPECT {
-                // The receiver lives until the sender is dropped.
-                let _taken = suspect.send(resumed);
+            if is_suspect {
+                work.settle().await;
+                work.counts.add_resumed(resumed.settle().await);
             } else {
-                let counts = work.counts.clone();
-                work.spawn(async move { counts.add_resumed(resumed.settle().await) });
+                resumed.go_on(work);
             }
         }
         Ok(())
     }
 
-    /// Takes up the jobs whose time has come, as often as there are some; never ends by itself.
-    pub(crate) async fn take_up(&self, ledger: &Arc<dyn Ledger>, work: &Arc<Work>) {
-        loop {
-            ledger.wait_for_due().await;
-            if let Err(error) = self.take_up_once(ledger, work).await {
-                tracing::error!(%error, "jobs that are due cannot be taken up; it is tried again in {AFTER_AN_ERROR:?}");
-                tokio::time::sleep(AFTER_AN_ERROR).await;
-            }
-        }
-    }
-
     /// Takes up the jobs whose time has come; returns how many changes they are of.
-    pub(crate) async fn take_up_once(&self, ledger: &Arc<dyn Ledger>, work: &Arc<Work>) -> Result<usize, LedgerError> {
+    pub(crate) async fn take_up(&self, ledger: &Arc<dyn Ledger>, work: &Arc<Work>) -> Result<usize, LedgerError> {
         let mut taken = 0;
-        loop {
+        // A cut makes jobs due again at once, and nobody is to take them up here any more.
+        while !self.is_cancelled() {
             let due = ledger.take_due(AT_A_TIME).await?;
             if due.is_empty() {
-                return Ok(taken);
+                break;
             }
             taken += due.len();
             for unfinished in due {
                 if let Some(resumed) = self.resume(ledger, unfinished).await {
-                    let counts = work.counts.clone();
-                    work.spawn(async move { counts.add_resumed(resumed.settle().await) });
+                    resumed.go_on(work);
                 }
             }
         }
+        Ok(taken)
     }
 
     /// Waits for a place for a recorded change; `None` where it cannot be read, which makes its jobs dead letters.
@@ -120,6 +97,12 @@ impl Runtime {
 }
 
 impl Resumed {
+    /// Settles in a task that the run waits for.
+    fn go_on(self, work: &Work) {
+        let counts = work.counts.clone();
+        work.spawn(async move { counts.add_resumed(self.settle().await) });
+    }
+
     /// Waits for the document's turn, and settles the jobs; `None` where there is none that can be run.
     async fn settle(self) -> Option<Report> {
         let Self { runtime, change, jobs, ticket } = self;
@@ -140,7 +123,7 @@ impl Resumed {
                 return None;
             }
             let journal = Journal::new(Arc::clone(ledger), rows);
-            let report = runtime.inner.settle(start, change, detection, Some(journal)).await;
+            let report = runtime.inner.settle(start, change, detection, Some(journal), &mut running).await;
             running.settled();
             runtime.inner.plugins.tell(Hook::Report(&report), runtime.inner.config.plugin_timeout).await;
             Some(report)
@@ -161,9 +144,9 @@ async fn find_jobs(
     let mut rows = Vec::new();
     for of_event in unfinished.chunk_by(|one, next| one.event == next.event) {
         let event = of_event[0].event.as_str();
-        let Some(detector) = runtime.registry.detectors().iter().find(|detector| detector.name() == event) else {
+        let Some(detector) = runtime.registry.get(event) else {
             // An event that this program has and does not watch for now is left as it is, for a run that watches for it.
-            if !Detector::is_linked(event) {
+            if !runtime.registry.knows(event) {
                 refuse(ledger, of_event, "the event is not declared any more").await;
             }
             continue;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +20,9 @@ use crate::work::{Counts, Summary, Work};
 
 /// The name under which the ledger's own failures are told.
 const LEDGER: &str = "ledger";
+
+/// So long after the ledger could not say what is due, it is asked again.
+const AFTER_AN_ERROR: Duration = Duration::from_secs(5);
 
 impl Runtime {
     /// Takes the changes of all `sources` until they end or `stop` comes, and handles every change taken to its end.
@@ -74,11 +76,23 @@ impl Runtime {
         names: &Mutex<HashMap<Id, String>>,
         stopping: &watch::Receiver<Option<Instant>>,
     ) {
-        if let Some(ledger) = &self.inner.ledger
-            && let Err(error) = self.recover(ledger, work).await
-        {
-            work.source_failed(LEDGER, error.to_string());
-            return;
+        let mut stopped = stopping.clone();
+        if let Some(ledger) = &self.inner.ledger {
+            if let Some(name) = sources.name_of_two() {
+                work.source_failed(
+                    name,
+                    "another source has this name, and the ledger keeps one position for each name".to_owned(),
+                );
+                return;
+            }
+            tokio::select! {
+                biased;
+                recovered = self.recover(ledger, work) => if let Err(error) = recovered {
+                    work.source_failed(LEDGER, error.to_string());
+                    return;
+                },
+                _ = stopped.wait_for(Option::is_some) => {}
+            }
         }
         let mut running = JoinSet::new();
         for (name, start) in sources.sources {
@@ -92,37 +106,31 @@ impl Runtime {
             let task = running.spawn(Guarded::run(move || start(intake)));
             lock(names).insert(task.id(), name);
         }
-        let mut taking_up = pin!(self.take_up_until(stopping.clone(), work));
-        loop {
-            let ended = tokio::select! {
-                biased;
-                ended = running.join_next_with_id() => ended,
-                () = &mut taking_up => continue,
-            };
-            // A source's panic is caught inside its task, and nobody aborts it.
-            let Some(Ok((id, ended))) = ended else {
-                if ended.is_none() {
-                    break;
+        let (end, ended) = watch::channel(false);
+        let sources_end = async {
+            while let Some(ended) = running.join_next_with_id().await {
+                // A source's panic is caught inside its task, and nobody aborts it.
+                let Ok((id, ended)) = ended else { continue };
+                let name = lock(names).remove(&id).unwrap_or_default();
+                match ended {
+                    Ok(Ok(SourceEnd::Exhausted)) => {}
+                    Ok(Ok(SourceEnd::Stopped { left })) => work.counts.lock().left.push((name, left)),
+                    Ok(Err(error)) if matches!(error.downcast_ref(), Some(NotTaken::Stopping)) => {
+                        work.counts.lock().left.push((name, "what it had not yet handed over".to_owned()));
+                    }
+                    Ok(Err(error)) => work.source_failed(&name, error.to_string()),
+                    Err(panic) => work.source_failed(&name, format!("it {panic}")),
                 }
-                continue;
-            };
-            let name = lock(names).remove(&id).unwrap_or_default();
-            match ended {
-                Ok(Ok(SourceEnd::Exhausted)) => {}
-                Ok(Ok(SourceEnd::Stopped { left })) => work.counts.lock().left.push((name, left)),
-                Ok(Err(error)) if matches!(error.downcast_ref(), Some(NotTaken::Stopping)) => {
-                    work.counts.lock().left.push((name, "what it had not yet handed over".to_owned()));
-                }
-                Ok(Err(error)) => work.source_failed(&name, error.to_string()),
-                Err(panic) => work.source_failed(&name, format!("it {panic}")),
             }
-        }
+            end.send_replace(true);
+        };
+        futures::join!(sources_end, self.take_up_until(stopping, ended, work));
         work.settle().await;
         // What has become due meanwhile is this run's too.
         while stopping.borrow().is_none()
             && let Some(ledger) = &self.inner.ledger
         {
-            match self.take_up_once(ledger, work).await {
+            match self.take_up(ledger, work).await {
                 Ok(0) => break,
                 Ok(_) => work.settle().await,
                 Err(error) => {
@@ -135,15 +143,40 @@ impl Runtime {
         lock(&work.tasks).take();
     }
 
-    /// Takes up jobs whose time has come until the stop, and then waits forever.
-    async fn take_up_until(&self, mut stopping: watch::Receiver<Option<Instant>>, work: &Arc<Work>) {
-        if let Some(ledger) = &self.inner.ledger {
-            tokio::select! {
-                _ = stopping.wait_for(Option::is_some) => {}
-                () = self.take_up(ledger, work) => {}
+    /// Takes up jobs when their time has come, until the sources have ended or the run is to stop. What it has in hand when the sources
+    /// end it takes up to the end; at a stop the ledger gives it to the next run.
+    async fn take_up_until(
+        &self,
+        stopping: &watch::Receiver<Option<Instant>>,
+        mut ended: watch::Receiver<bool>,
+        work: &Arc<Work>,
+    ) {
+        let Some(ledger) = &self.inner.ledger else { return };
+        let mut stopping = stopping.clone();
+        let stopped = async { drop(stopping.wait_for(Option::is_some).await) };
+        let taking_up = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = ended.wait_for(|ended| *ended) => return,
+                    () = ledger.wait_for_due() => {}
+                }
+                if let Err(error) = self.take_up(ledger, work).await {
+                    tracing::error!(%error, "jobs that are due cannot be taken up; it is tried again in {AFTER_AN_ERROR:?}");
+                    tokio::select! {
+                        _ = ended.wait_for(|ended| *ended) => return,
+                        () = tokio::time::sleep(AFTER_AN_ERROR) => {}
+                    }
+                }
+                if self.is_cancelled() {
+                    return;
+                }
             }
+        };
+        tokio::select! {
+            () = stopped => {}
+            () = taking_up => {}
         }
-        std::future::pending().await
     }
 
     /// Waits until what happened is on disk, at most as long as a hook may take.

@@ -78,6 +78,13 @@ impl Sources {
         self.sources.iter().map(|(name, _)| name.as_str())
     }
 
+    /// A name that two of them have.
+    pub(crate) fn name_of_two(&self) -> Option<&str> {
+        let mut names: Vec<&str> = self.names().collect();
+        names.sort_unstable();
+        names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.sources.is_empty()

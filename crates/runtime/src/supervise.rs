@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use crate::batch::{AttemptResult, Cut, Jobs};
 use crate::config::Config;
-use crate::journal::{Journal, finished, interrupted, refused, started};
+use crate::journal::{Journal, finished, interrupted, not_begun, refused, started};
+use crate::lanes::Running;
 use crate::ledger::{Entry, JobState, LedgerError, Outcome, millis};
 use crate::metrics::Metrics;
 use crate::plugin::{Hook, Plugins, Problem};
@@ -28,6 +29,9 @@ use crate::torture::crash_point;
 
 /// A poll that is not over this long after it was the last one blocks its thread.
 const GRACE: Duration = Duration::from_millis(5);
+
+/// A wait that is shorter is not worth giving up the place.
+const REST: Duration = Duration::from_millis(500);
 
 /// What every job of a change is subject to.
 pub(crate) struct Supervisor<'r> {
@@ -53,6 +57,24 @@ struct Look<'j> {
     cancelled: bool,
     /// An attempt has begun in this look.
     begun: bool,
+    /// The place among the running was given up, and `wants_place` says that there is something to do again.
+    is_resting: bool,
+    wants_place: bool,
+}
+
+/// The jobs of a change on their way. What has not settled when this is dropped is given back to the ledger.
+struct Unsettled<'r> {
+    jobs: Vec<Settling<'r>>,
+    journal: Option<&'r Journal>,
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        let Some(journal) = self.journal else { return };
+        for job in self.jobs.iter().filter(|job| !matches!(job.phase, Phase::Ending(_) | Phase::Settled(_))) {
+            journal.note_on_the_way(job.place, if job.attempting { interrupted() } else { not_begun() });
+        }
+    }
 }
 
 /// A job on its way to its report.
@@ -131,10 +153,15 @@ enum Last {
 impl<'r> Supervisor<'r> {
     /// Waits until all jobs have settled, whatever any of them does, and notes their reports in their events, in the order of the
     /// seats.
-    pub(crate) async fn settle_all(&self, mut jobs: Jobs, events: &mut [EventReport]) {
+    ///
+    /// While all that have not settled wait for their next attempt, the change gives up its place among the `running`.
+    pub(crate) async fn settle_all(&self, mut jobs: Jobs, events: &mut [EventReport], running: &mut Running) {
         let alarm = pin!(None);
-        let mut look = Look { jobs: &jobs, timer: Timer::new(self.start, alarm), cancelled: false, begun: false };
-        let mut settling: Vec<_> = (0..jobs.seats().len()).map(|place| self.prepare(place, &look)).collect();
+        let timer = Timer::new(self.start, alarm);
+        let mut look = Look { jobs: &jobs, timer, cancelled: false, begun: false, is_resting: false, wants_place: false };
+        let prepared = (0..jobs.seats().len()).map(|place| self.prepare(place, &look)).collect();
+        let mut settling = Unsettled { jobs: prepared, journal: self.journal };
+        let mut place = None;
         // It is told of every end from here on, also before it is polled.
         let mut cancelled = pin!(self.cancelled.notified());
         poll_fn(|cx| {
@@ -142,8 +169,10 @@ impl<'r> Supervisor<'r> {
             loop {
                 look.timer.look();
                 look.cancelled = self.cancellation.is_cancelled();
+                look.is_resting = running.is_resting();
+                look.wants_place = false;
                 let mut pending = false;
-                for job in &mut settling {
+                for job in &mut settling.jobs {
                     pending |= self.advance(job, &mut look, cx).is_pending();
                 }
                 if mem::take(&mut look.begun) {
@@ -151,6 +180,15 @@ impl<'r> Supervisor<'r> {
                 }
                 if !pending {
                     return Poll::Ready(());
+                }
+                if look.wants_place {
+                    if let Poll::Ready(got) = place.get_or_insert_with(|| running.wait_for_place()).poll_unpin(cx) {
+                        place = None;
+                        running.go_on(got);
+                        continue;
+                    }
+                } else if !look.is_resting && settling.jobs.iter().all(|job| job.rests(look.timer.now())) {
+                    running.rest();
                 }
                 let cancelled_meanwhile = !look.cancelled && cancelled.as_mut().poll(cx).is_ready();
                 if !cancelled_meanwhile && look.timer.poll_next(cx).is_pending() {
@@ -160,7 +198,7 @@ impl<'r> Supervisor<'r> {
         })
         .await;
         jobs.settled = true;
-        for (seat, job) in jobs.seats().iter().zip(settling) {
+        for (seat, job) in jobs.seats().iter().zip(mem::take(&mut settling.jobs)) {
             if let Phase::Settled(report) = job.phase {
                 events[seat.event].jobs.push(report);
             }
@@ -168,17 +206,19 @@ impl<'r> Supervisor<'r> {
     }
 
     fn prepare(&self, place: usize, look: &Look<'_>) -> Settling<'r> {
-        let phase = if self.plugins.is_empty() { Phase::Ready } else { Phase::Beginning(self.tell_start(place, look.jobs)) };
         let state = self.journal.map_or(JobState::recorded(false), |journal| journal.state(place));
         let begun = self.journal.is_some_and(|journal| journal.has_begun(place));
+        let attempts = state.attempts - u32::from(begun);
+        let is_told = self.plugins.is_empty();
+        let phase = if is_told { Phase::Ready } else { Phase::Beginning(self.tell_start(place, attempts + 1, look.jobs)) };
         Settling {
             place,
             start: look.timer.now(),
-            attempts: state.attempts - u32::from(begun),
+            attempts,
             attempting: false,
             begun,
             failures: state.failures,
-            uncounted: (state.attempts - u32::from(begun)).saturating_sub(state.failures),
+            uncounted: attempts.saturating_sub(state.failures),
             retrying: None,
             phase,
         }
@@ -207,7 +247,10 @@ impl<'r> Supervisor<'r> {
                         job.begun = true;
                         self.attempt(job, look)
                     }
-                    Poll::Ready(Err(error)) => self.end(job, Last::Settled(Ended::NotRecorded(error)), look),
+                    Poll::Ready(Err(error)) => {
+                        tracing::error!(%error, "a job is not begun, because its start cannot be recorded; the next run takes it up");
+                        self.end(job, Last::Settled(Ended::NotRecorded(error)), look)
+                    }
                     Poll::Pending if look.cancelled => self.end(job, Last::Settled(Ended::Cancelled), look),
                     Poll::Pending => return Poll::Pending,
                 },
@@ -229,6 +272,10 @@ impl<'r> Supervisor<'r> {
                 Phase::Pausing { until } => {
                     let until = self.deadline.map_or(*until, |end| end.min(*until));
                     if !look.cancelled && !look.timer.is_over(until) {
+                        return Poll::Pending;
+                    }
+                    if look.is_resting && !look.cancelled {
+                        look.wants_place = true;
                         return Poll::Pending;
                     }
                     self.attempt(job, look)
@@ -360,8 +407,8 @@ impl<'r> Supervisor<'r> {
         }))
     }
 
-    fn tell_start(&self, place: usize, jobs: &Jobs) -> BoxFuture<'r, ()> {
-        let (plugins, limit, cx) = (self.plugins, self.config.plugin_timeout, jobs.context(place, 1, None));
+    fn tell_start(&self, place: usize, attempt: u32, jobs: &Jobs) -> BoxFuture<'r, ()> {
+        let (plugins, limit, cx) = (self.plugins, self.config.plugin_timeout, jobs.context(place, attempt, None));
         Box::pin(async move { plugins.tell(Hook::JobStarted(&cx), limit).await })
     }
 
@@ -374,6 +421,17 @@ impl<'r> Supervisor<'r> {
                 plugins.tell(Hook::Error(change, &problem), limit).await;
             }
         })
+    }
+}
+
+impl Settling<'_> {
+    /// Whether nothing is to be done for it for a while.
+    fn rests(&self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Settled(_) => true,
+            Phase::Pausing { until } => until.saturating_duration_since(now) >= REST,
+            _ => false,
+        }
     }
 }
 
@@ -401,7 +459,8 @@ impl Last {
             Self::Settled(ended) => ended,
         };
         Some(match ended {
-            Ended::Cancelled => interrupted(),
+            Ended::Cancelled if attempting => interrupted(),
+            Ended::Cancelled => not_begun(),
             Ended::NotRecorded(_) => return None,
             Ended::Succeeded(result) => finished(Outcome::Succeeded { result: result.clone() }),
             failed if attempting => {

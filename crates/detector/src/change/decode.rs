@@ -97,6 +97,7 @@ impl Change {
             unwrapped: false,
             source: None,
             context: serde_json::Map::new(),
+            default_context: Vec::new(),
             given_correlation: None,
             correlation: OnceLock::new(),
             session_values: OnceLock::<BTreeMap<_, _>>::new(),

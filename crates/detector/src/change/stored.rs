@@ -85,11 +85,21 @@ impl Change {
             source: self.source.as_deref().map(Cow::Borrowed),
             trigger: (self.shape == super::Shape::Scheduled).then(|| Cow::Borrowed(self.collection())),
             after: after.map(Cow::Borrowed),
-            context: Cow::Borrowed(&self.context),
+            context: self.delivered_context(),
             correlation_id: Cow::Borrowed(self.correlation_id()),
         };
         let beside = serde_json::to_string(&beside).expect("keys are texts and nothing in it fails");
         StoredChange { form, bytes: Cow::Borrowed(self.bytes()), beside: beside.into() }
+    }
+
+    /// The context without what the program added of its own.
+    fn delivered_context(&self) -> Cow<'_, Map<String, Value>> {
+        if self.default_context.is_empty() {
+            return Cow::Borrowed(&self.context);
+        }
+        let is_default = |name: &str| self.default_context.iter().any(|default| **default == *name);
+        let delivered = self.context.iter().filter(|(name, _)| !is_default(name));
+        Cow::Owned(delivered.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
     /// The change that was stored.
@@ -173,6 +183,20 @@ mod tests {
         let change: Change = Change::insert("moves").key(1).into();
 
         assert_eq!(again(&change).correlation_id(), change.correlation_id());
+    }
+
+    #[test]
+    fn what_the_program_adds_of_its_own_is_not_stored() {
+        let defaults = serde_json::json!({ "url": "http://secret@host", "flag": 1, "plugin": 1 });
+        let mut change = Change::from(Change::insert("moves").key(1)).with_context("flag", 2);
+        change.add_default_context(defaults.as_object().unwrap());
+        change.add_context("plugin", 3);
+        assert!(change.context("url") == "http://secret@host");
+
+        let again = again(&change);
+
+        assert!(again.context("url").is_missing());
+        assert!(again.context("flag") == 2 && again.context("plugin") == 3);
     }
 
     #[test]

@@ -87,6 +87,12 @@ impl Store {
                     self.bury(job, *at, reason)?;
                 }
             }
+            Entry::NotBegun { .. } => {
+                if was_running {
+                    let sql = "DELETE FROM attempts WHERE job = ?1 AND attempt = ?2";
+                    self.connection.prepare_cached(sql)?.execute((job.job, before.attempts))?;
+                }
+            }
             Entry::Refused { at, reason } => {
                 if was_running {
                     self.end_attempt(job, *at, "interrupted", None)?;

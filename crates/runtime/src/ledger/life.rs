@@ -58,6 +58,11 @@ pub enum Entry {
         /// When that was noticed.
         at: Millis,
     },
+    /// The process gives it back before its attempt has begun, also one that is noted as started.
+    NotBegun {
+        /// When.
+        at: Millis,
+    },
     /// It cannot be run at all, and is a dead letter.
     Refused {
         /// When.
@@ -154,6 +159,7 @@ impl Entry {
             Self::Started { .. } => "started",
             Self::Finished { .. } => "finished",
             Self::Interrupted { .. } => "interrupted",
+            Self::NotBegun { .. } => "given back",
             Self::Refused { .. } => "refused",
             Self::Retried { .. } => "retried",
             Self::Dropped { .. } => "dropped",
@@ -193,6 +199,10 @@ impl JobState {
                 Outcome::Dead { .. } => return Ok(Self { stage: Stage::Dead, failures: self.failures + 1, ..self }),
             },
             (Stage::Running, Entry::Interrupted { .. }) if effect == Effect::Once => Stage::Dead,
+            (Stage::Running, Entry::NotBegun { at }) => {
+                return Ok(Self { stage: Stage::Waiting { due: *at }, attempts: self.attempts.saturating_sub(1), ..self });
+            }
+            (Stage::Queued, Entry::NotBegun { at }) => Stage::Waiting { due: *at },
             (Stage::Queued | Stage::Running, Entry::Interrupted { at }) => Stage::Waiting { due: *at },
             (Stage::Queued | Stage::Running | Stage::Waiting { .. }, Entry::Refused { .. }) => Stage::Dead,
             (Stage::Waiting { .. } | Stage::Dead | Stage::Dropped, Entry::Retried { at }) => {
@@ -233,6 +243,15 @@ mod tests {
         }
         let queued = state(Stage::Queued).after(Effect::Once, &Entry::Interrupted { at: 5 }).unwrap();
         assert_eq!(queued, state(Stage::Waiting { due: 5 }), "its attempt had not started");
+    }
+
+    #[test]
+    fn what_did_not_begin_is_given_back_as_if_it_had_not_been_taken() {
+        for effect in [Effect::Pure, Effect::Idempotent, Effect::Once] {
+            let after = JobState::recorded(true).after(effect, &Entry::NotBegun { at: 5 }).unwrap();
+            assert_eq!(after, JobState { stage: Stage::Waiting { due: 5 }, attempts: 0, failures: 0 });
+            assert_eq!(JobState::recorded(false).after(effect, &Entry::NotBegun { at: 5 }), Ok(after));
+        }
     }
 
     #[test]

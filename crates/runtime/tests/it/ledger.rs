@@ -50,6 +50,9 @@ async fn killed(
     for handled in &mut handled {
         let _in_flight = timeout(Duration::from_millis(20), handled).await;
     }
+    ledger.look(|kept| kept.is_gone = true);
+    drop(handled);
+    ledger.look(|kept| kept.is_gone = false);
 }
 
 async fn run(runtime: Runtime) -> Summary {
@@ -146,9 +149,9 @@ async fn a_retry_of_an_ordered_event_holds_up_its_document() {
     let first = runtime.admit(change()).await;
     let second = runtime.admit(change().with_id("second")).await;
 
-    let both = futures::future::join(first.settle(), second.settle());
+    let mut both = Box::pin(futures::future::join(first.settle(), second.settle()));
 
-    assert!(timeout(Duration::from_millis(40), both).await.is_err());
+    assert!(timeout(Duration::from_millis(40), &mut both).await.is_err());
     let states = ledger.look(|kept| kept.jobs.iter().map(|job| (job.state.stage, job.state.attempts)).collect::<Vec<_>>());
     assert_eq!(states, [(Stage::Queued, 1), (Stage::Queued, 0)]);
 }
@@ -326,6 +329,74 @@ async fn a_source_does_not_go_on_behind_a_change_that_was_not_recorded() {
 
     assert_eq!(summary.source_errors.len(), 1);
     assert!(summary.source_errors[0].1.contains("the ledger cannot be used: no"), "{summary:?}");
+}
+
+#[tokio::test]
+async fn all_that_is_due_is_taken_up_though_the_sources_end_meanwhile() {
+    let (ledger, meeting) = (Memory::default(), Meeting::new());
+    let hour = Config { admitted: 2, in_flight: 2, ..config(Duration::from_secs(3_600_000)) };
+    let first = with(&ledger, created(|_| vec![fails("prints").retries(1)])).config(hour.clone()).build().unwrap();
+    for number in 0..200 {
+        first.handle(numbered(number)).await;
+    }
+    ledger.make_due();
+
+    let runtime = with(&ledger, created(|_| vec![notes("prints").retries(1)])).config(hour);
+    let runtime = runtime.state(state_of(Arc::clone(&meeting))).build().unwrap();
+    let script = Script::new("script", async |_| {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Ok(SourceEnd::Exhausted)
+    });
+    let summary = timeout(Duration::from_secs(20), runtime.run(sources([script]), pending(), |_| ())).await.unwrap();
+
+    assert_eq!((summary.resumed, meeting.notes().len()), (200, 200));
+}
+
+#[tokio::test]
+async fn two_sources_of_one_name_would_share_a_position_and_are_refused() {
+    let ledger = Memory::default();
+    let runtime = with(&ledger, created(|_| vec![gives("prints", 1)])).build().unwrap();
+    let script = || Script::of_changes("script", || vec![numbered(1)]);
+
+    let summary = runtime.run(sources([script(), script()]), pending(), |_| ()).await;
+
+    assert!(summary.source_errors[0].1.contains("another source has this name"), "{summary:?}");
+    assert_eq!(summary.changes, 0);
+}
+
+#[tokio::test]
+async fn while_jobs_of_an_ordered_event_wait_other_documents_have_their_places() {
+    let (ledger, meeting) = (Memory::default(), Meeting::new());
+    let ordered = event("move.created", |change| match change.key() == 1 {
+        true => vec![fails("prints").retries(1)],
+        false => vec![notes("prints")],
+    });
+    let one = Config { in_flight: 1, ..config(Duration::from_secs(3_600_000)) };
+    let runtime = with(&ledger, [ordered.ordered()]).config(one).state(state_of(Arc::clone(&meeting))).build().unwrap();
+
+    let first = tokio::spawn({
+        let runtime = runtime.clone();
+        async move { runtime.handle(numbered(1)).await }
+    });
+    while !matches!(ledger.stages().first(), Some((_, Stage::Queued))) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    timeout(Duration::from_secs(20), runtime.handle(numbered(2))).await.unwrap();
+
+    assert_eq!(meeting.notes(), ["prints 2 1"]);
+    first.abort();
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_given_back() {
+    let ledger = Memory::default();
+    killed(&ledger, [change()], |_| vec![hangs("prints"), hangs("counts")]).await;
+    let runtime = with(&ledger, created(|_| vec![hangs("prints")])).build().unwrap();
+
+    assert!(timeout(Duration::from_millis(40), runtime.handle(change().with_id("second"))).await.is_err());
+
+    let stage = ledger.stages()[2].1;
+    assert!(matches!(stage, Stage::Waiting { .. }), "{stage:?}");
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ pub(crate) struct Kept {
     pub(crate) entries: Vec<(JobRow, &'static str)>,
     holds: bool,
     refuses: Option<LedgerError>,
+    /// The process is killed: what it still says is not heard.
+    pub(crate) is_gone: bool,
     pub(crate) deaths: u32,
     pub(crate) closed: bool,
 }
@@ -144,6 +146,7 @@ impl Kept {
             Entry::Started { .. } => "started",
             Entry::Finished { .. } => "finished",
             Entry::Interrupted { .. } => "interrupted",
+            Entry::NotBegun { .. } => "given back",
             Entry::Refused { reason, .. } => {
                 job.error = Some(reason.clone());
                 "refused"
@@ -184,7 +187,10 @@ impl Ledger for Memory {
     }
 
     fn note(&self, entries: Vec<(JobRow, Entry)>) -> Receipt<()> {
-        let noted = self.look(|kept| entries.iter().try_for_each(|(row, entry)| kept.apply(*row, entry)));
+        let noted = self.look(|kept| match kept.is_gone {
+            true => Ok(()),
+            false => entries.iter().try_for_each(|(row, entry)| kept.apply(*row, entry)),
+        });
         self.on_disk(noted)
     }
 
