@@ -9,7 +9,7 @@ mod record;
 mod recover;
 mod retain;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use event_detector_runtime::{Gap, Millis, crash_point};
 use rusqlite::Connection;
@@ -44,6 +44,8 @@ pub(crate) struct Store {
     at: Millis,
     /// Whether a job waits since the last time that somebody asked.
     due_moved: bool,
+    /// The changes and runs with a job that waits and cannot be read.
+    unreadable: BTreeSet<(i64, i64)>,
 }
 
 /// Where a source has got to, and whether that is to be written.
@@ -79,6 +81,7 @@ impl Store {
             seen: None,
             at: now(),
             due_moved: false,
+            unreadable: BTreeSet::new(),
         };
         store.learn()?;
         Ok(store)

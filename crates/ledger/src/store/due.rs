@@ -13,9 +13,9 @@ use crate::rows::{self, Job, Record, Sql};
 const DUE: &str = "SELECT change, run FROM jobs INDEXED BY jobs_open \
     WHERE stage IN ('queued', 'running', 'waiting') AND stage = 'waiting' AND due_at <= ?1 ORDER BY due_at, job";
 
-/// When the next job is due.
-const NEXT: &str = "SELECT min(due_at) FROM jobs INDEXED BY jobs_open \
-    WHERE stage IN ('queued', 'running', 'waiting') AND stage = 'waiting'";
+/// When jobs are due, the next one first.
+const NEXT: &str = "SELECT due_at, change, run FROM jobs INDEXED BY jobs_open \
+    WHERE stage IN ('queued', 'running', 'waiting') AND stage = 'waiting' ORDER BY due_at";
 
 static DUE_OF_CHANGE: Sql =
     Sql::new(|| Job::TABLE.find("WHERE change = ?1 AND run = ?2 AND stage = 'waiting' AND due_at <= ?3 ORDER BY job"));
@@ -26,12 +26,34 @@ impl Store {
         let at = self.at;
         let mut taken = Vec::new();
         for (change, run) in self.due(at, limit)? {
-            let jobs: Vec<Job<'_>> = rows::all(&self.connection, &DUE_OF_CHANGE, params![change, run, at])?;
+            let jobs = rows::all::<Job<'_>>(&self.connection, &DUE_OF_CHANGE, params![change, run, at]);
+            let Some(jobs) = self.readable((change, run), jobs)? else { continue };
             let jobs = jobs.into_iter().map(|mut job| self.take_up(&mut job)).collect::<Result<Vec<UnfinishedJob>, _>>()?;
             let (deaths, read) = self.change(change, false)?;
             taken.push(Unfinished { row: change, change: read, deaths, jobs });
         }
         Ok(taken)
+    }
+
+    /// The jobs of a change, unless one is damaged: then they are left as they are, and the others go on.
+    pub(super) fn readable<'j>(
+        &mut self,
+        key: (ChangeRow, i64),
+        jobs: Result<Vec<Job<'j>>, Fault>,
+    ) -> Result<Option<Vec<Job<'j>>>, Fault> {
+        match jobs {
+            Err(Fault::Damaged(what)) => {
+                if self.unreadable.insert(key) {
+                    tracing::error!(
+                        what,
+                        change = key.0,
+                        "jobs of a change are not taken up, because a row is damaged; see `ledger check`"
+                    );
+                }
+                Ok(None)
+            }
+            jobs => jobs.map(Some),
+        }
     }
 
     /// The changes and runs with jobs that are due, oldest due first.
@@ -44,7 +66,7 @@ impl Store {
             && let Some(row) = rows.next()?
         {
             let key = (row.get(0)?, row.get(1)?);
-            if seen.insert(key) {
+            if !self.unreadable.contains(&key) && seen.insert(key) {
                 found.push(key);
             }
         }
@@ -53,7 +75,14 @@ impl Store {
 
     /// When the next job that waits is due.
     pub(crate) fn next_due(&self) -> Result<Option<Millis>, Fault> {
-        Ok(self.connection.prepare_cached(NEXT)?.query_row([], |row| row.get(0))?)
+        let mut statement = self.connection.prepare_cached(NEXT)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if !self.unreadable.contains(&(row.get(1)?, row.get(2)?)) {
+                return Ok(Some(row.get(0)?));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether some job began or ended to wait since this was asked last.

@@ -56,8 +56,9 @@ impl Store {
     /// Takes the jobs of a change up again, or sets it aside; says which.
     fn take_back(&mut self, row: ChangeRow, has_died: bool, unfinished: &mut Vec<Unfinished>) -> Result<bool, Fault> {
         let at = self.at;
+        let jobs = rows::all::<Job<'_>>(&self.connection, &OPEN_JOBS, [row]);
+        let Some(jobs) = self.readable((row, 0), jobs)? else { return Ok(false) };
         let (deaths, change) = self.change(row, has_died)?;
-        let jobs: Vec<Job<'_>> = rows::all(&self.connection, &OPEN_JOBS, [row])?;
         if has_died && deaths >= MAX_DEATHS {
             let reason = format!("set aside: the program died {deaths} times in the middle of its jobs");
             for mut job in jobs {

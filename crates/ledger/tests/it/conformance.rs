@@ -57,6 +57,7 @@ promises![
     what_was_only_queued_has_seen_no_death,
     what_is_due_is_taken_by_change_oldest_first,
     what_waits_is_due_after_a_restart,
+    what_did_not_begin_was_never_started,
     what_others_wait_for_goes_on_at_once_after_a_restart,
     a_dead_letter_is_run_again_when_a_person_wants_it,
     whoever_waits_is_told_when_a_job_is_due,
@@ -308,6 +309,18 @@ fn what_waits_is_due_after_a_restart(home: &dyn Home) {
 
     assert!(recovered.unfinished.is_empty() && recovered.interrupted == 0, "{recovered:?}");
     assert_eq!(now(ledger.take_due(9)).unwrap()[0].jobs[0].row, jobs[0]);
+}
+
+fn what_did_not_begin_was_never_started(home: &dyn Home) {
+    let ledger = home.open();
+    let jobs = begin(&*ledger, "1", vec![job("one"), once("two")]);
+
+    note(&*ledger, jobs.iter().map(|row| (*row, Entry::NotBegun { at: 5 })).collect());
+
+    let taken = now(ledger.take_due(9)).unwrap();
+    let states: Vec<_> = taken[0].jobs.iter().map(|job| (job.state.stage, job.state.attempts)).collect();
+    assert_eq!(states, [(Stage::Queued, 0), (Stage::Queued, 0)]);
+    note(&*ledger, vec![(jobs[0], Entry::Started { at: 6 }), (jobs[0], succeeded())]);
 }
 
 fn what_others_wait_for_goes_on_at_once_after_a_restart(home: &dyn Home) {

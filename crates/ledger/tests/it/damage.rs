@@ -174,3 +174,27 @@ fn a_source_whose_position_is_damaged_takes_no_other_with_it() {
     let refused = Sqlite::open(dir.path(), Options::default()).unwrap_err();
     assert!(refused.to_string().contains("table `positions`, source `a`"), "{refused}");
 }
+
+#[test]
+fn a_damaged_job_holds_up_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    let jobs: Vec<_> = ["1", "2", "3", "4"].map(|id| begin(&ledger, id, vec![job("one")])[0]).into();
+    note(&ledger, vec![(jobs[0], parked(1)), (jobs[1], parked(2))]);
+    close(&ledger);
+    let connection = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
+    for row in [jobs[0], jobs[2]] {
+        connection.execute("UPDATE jobs SET failures = 9 WHERE job = ?1", [row]).unwrap();
+    }
+    drop(connection);
+
+    let ledger = open(dir.path());
+    let recovered = now(ledger.recover()).unwrap();
+    let due = now(ledger.take_due(9)).unwrap();
+
+    let rows = |taken: &[event_detector_runtime::Unfinished]| taken.iter().map(|change| change.jobs[0].row).collect::<Vec<_>>();
+    assert_eq!(rows(&recovered.unfinished), [jobs[3]]);
+    assert_eq!(rows(&due), [jobs[1]]);
+    assert!(now(ledger.take_due(9)).unwrap().is_empty());
+    assert!(!check(dir.path()).unwrap().is_whole());
+}
