@@ -97,7 +97,8 @@ impl Builder {
 
     /// Keeps what happens in `ledger`, so that nothing is lost when the program ends, however it ends.
     ///
-    /// Without one, a restart knows nothing of what was in flight. A ledger belongs to one runtime.
+    /// Without one, a restart knows nothing of what was in flight. A ledger belongs to one runtime. It is [`run`](Runtime::run) that
+    /// goes on with what a former process left and with jobs whose time has come: hand changes over through its sources.
     #[must_use]
     pub fn ledger(mut self, ledger: impl Ledger) -> Self {
         self.ledger = Some(Arc::new(ledger));
