@@ -121,7 +121,7 @@ fn the_command_of_the_unit_takes_changes_with_either_passphrase_and_stops_well()
     let taken = statuses(address, &[&known[..], &["another"]].concat());
     super::signal(&child, "TERM");
 
-    assert_eq!(health, ["200", "200", "200"]);
+    assert_eq!(health, ["200", "200", "200", "200"]);
     assert_eq!(taken, [Some(200), Some(200), None]);
     err.read_to_string(&mut said).unwrap();
     assert!(child.wait().unwrap().success(), "{said}");
@@ -146,8 +146,8 @@ fn a_passphrase_is_written_where_there_is_one_and_else_none() {
 #[test]
 fn whoever_stops_the_program_waits_longer_than_it_needs() {
     let config = Config::default();
-    // A moment for what was cut, and two last hooks of plugins.
-    let needed = config.drain + Duration::from_secs(1) + 2 * config.plugin_timeout;
+    // A moment for what was cut, two last hooks of plugins, and the ledger's end.
+    let needed = config.drain + Duration::from_secs(1) + 3 * config.plugin_timeout;
 
     let (docker, pod) = (block("sh", "docker stop"), block("yaml", "containers:"));
     for given in [
