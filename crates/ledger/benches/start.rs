@@ -1,4 +1,5 @@
-//! How long does a program wait for its ledger: at its start over a million rows, and from each commit to the start of a job?
+//! How long does a program wait for its ledger: at its start over a million rows, from each commit to the start of a job, and for
+//! positions?
 //!
 //! `cargo bench -p event-detector-ledger --bench start`
 
@@ -17,6 +18,7 @@ const ROWS: u64 = 1_000_000;
 const UNFINISHED: u64 = 64;
 const A_SECOND: u64 = 1_000;
 const SECONDS: u64 = 10;
+const UNWANTED: u64 = 5_000_000;
 
 type Times = Arc<Mutex<Vec<Instant>>>;
 
@@ -163,10 +165,50 @@ async fn latency(dir: &Path) {
     }
 }
 
+/// Hands over changes that nobody wants, and keeps the position behind each thousand, as a change stream does.
+struct Unwanted;
+
+impl Source for Unwanted {
+    fn name(&self) -> String {
+        "unwanted".to_owned()
+    }
+
+    async fn run(self, intake: Intake) -> Result<SourceEnd, SourceError> {
+        for number in 0..UNWANTED {
+            let text = format!(
+                r#"{{"operation":"update","collection":"orders","key":{number},"id":"{number}","after":{{"id":{number}}}}}"#
+            );
+            intake.submit_at(Change::from_json(text)?, || number.to_le_bytes().into()).await?;
+            if number % 1_000 == 999 {
+                intake.keep(number.to_le_bytes().into());
+            }
+        }
+        Ok(SourceEnd::Exhausted)
+    }
+}
+
+/// How much of a drain goes into keeping positions.
+async fn positions(dir: &Path) {
+    let ledger = Sqlite::open(dir, Options::default()).expect("the folder is new");
+    let runtime = runtime(ledger.clone(), &Seen::default());
+    let mut sources = Sources::default();
+    sources.add(Unwanted);
+    let begun = Instant::now();
+    runtime.run(sources, pending(), |_| ()).await;
+    let (elapsed, stats) = (begun.elapsed(), ledger.stats());
+    println!(
+        "a drain of {UNWANTED} changes that nobody wants took {:.2} s, {} commits of positions {:.2} % of it",
+        elapsed.as_secs_f64(),
+        stats.commits,
+        100.0 * stats.commit_time.as_secs_f64() / elapsed.as_secs_f64(),
+    );
+}
+
 fn main() {
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started");
     let dir = tempfile::tempdir().expect("there is a place for temporary files");
     tokio.block_on(async {
+        positions(&dir.path().join("positions")).await;
         latency(&dir.path().join("latency")).await;
         let million = dir.path().join("million");
         fill(&million).await;
