@@ -176,6 +176,21 @@ impl Intake {
         }
     }
 
+    /// As [`keep`](Self::keep), and waits until the position is on disk, however long a full disk makes that.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being kept; the source cannot go on.
+    pub async fn keep_now(&self, position: Vec<u8>) -> Result<(), LedgerError> {
+        let Some(ledger) = &self.runtime.inner.ledger else { return Ok(()) };
+        if let Some(error) = self.broken.get() {
+            return Err(error.clone());
+        }
+        ledger.keep(&self.source, position);
+        // A position has no receipt of its own, and is on disk when a later one comes. A note is not answered while there is no space.
+        ledger.note(Vec::new()).await
+    }
+
     /// Records that a part of the source's history was lost: between `from` and `to`, in the words of the source.
     ///
     /// # Errors

@@ -284,6 +284,26 @@ async fn a_sender_that_leaves_does_not_keep_its_change_from_being_handled() {
 }
 
 #[tokio::test]
+async fn a_position_that_must_be_on_disk_is_waited_for() {
+    let ledger = Memory::default();
+    let runtime = with(&ledger, created(|_| Vec::new())).build().unwrap();
+    let held = ledger.clone();
+    let script = Script::new("script", async move |intake: Intake| {
+        held.hold();
+        assert!(timeout(Duration::from_millis(20), intake.keep_now(vec![1])).await.is_err());
+        held.release();
+        intake.keep_now(vec![2]).await?;
+        Ok(SourceEnd::Exhausted)
+    });
+
+    let summary = runtime.run(sources([script]), pending(), |_| ()).await;
+
+    assert_eq!(summary.source_errors, []);
+    let positions = ledger.look(|kept| kept.positions.clone());
+    assert_eq!(positions, [("script".to_owned(), vec![1]), ("script".to_owned(), vec![2])]);
+}
+
+#[tokio::test]
 async fn a_source_with_positions_waits_for_no_disk_and_its_duplicates_are_counted() {
     let ledger = Memory::default();
     let runtime = with(&ledger, created(|_| vec![gives("prints", 1)])).build().unwrap();

@@ -70,12 +70,25 @@ impl Following {
         let mut following =
             Self { source, intake, watch, position, seen, of, is_lost, kept: Instant::now(), metrics, window, parts, attempts };
         if !is_lost {
-            following.keep();
-            // It is on disk when a later receipt comes.
-            following.intake.position().await?;
+            following.keep_first().await?;
         }
         following.note_time();
         Ok(following)
+    }
+
+    /// Waits until the position is on disk: what is handed over behind one that is not would be begun anew after an end, from
+    /// another place. A stop ends the wait, since then nothing is handed over.
+    async fn keep_first(&mut self) -> Result<(), SourceError> {
+        if self.seen.is_none() {
+            let position = self.of.at(&self.position);
+            tokio::select! {
+                biased;
+                () = self.intake.stopping() => {}
+                kept = self.intake.keep_now(position) => kept?,
+            }
+        }
+        self.kept = Instant::now();
+        Ok(())
     }
 
     /// Has the ledger keep the position.
@@ -385,3 +398,6 @@ pub(super) fn readable(event: RawDocumentBuf) -> Result<Change, String> {
         format!("{error}; its {length} bytes begin with {hex}")
     })
 }
+
+#[cfg(test)]
+mod tests;
