@@ -233,7 +233,11 @@ impl Following {
                             Err(error) => return Err(error.into()),
                         }
                     }
-                    Err(problem) => self.intake.reject(format!("the change event {}", position::name(&token)), problem),
+                    Err(problem) => {
+                        if let Some(ended) = self.missed(format!("the change event {}", position::name(&token)), problem).await? {
+                            return Ok(Some(ended));
+                        }
+                    }
                 }
             }
             self.position.move_to(&mut token, is_part);
@@ -244,6 +248,17 @@ impl Following {
             }
         }
         Ok(None)
+    }
+
+    /// Tells of an event that cannot be read, and records it as a gap of its own before the position moves behind it; returns why the
+    /// stream is not read any further.
+    async fn missed(&self, place: String, problem: String) -> Result<Option<Ended>, SourceError> {
+        self.intake.reject(place.as_str(), &problem);
+        tokio::select! {
+            biased;
+            () = self.intake.stopping() => Ok(Some(Ended::Stopping)),
+            recorded = self.intake.gap(place.as_str(), place.as_str(), problem.as_str()) => Ok(recorded.map(|()| None)?),
+        }
     }
 
     /// Whether the event with this token was handed over before the stream was opened.

@@ -1,6 +1,6 @@
 //! What is done with events, without a server that sends them.
 
-use std::future::Future;
+use std::future::{Future, pending};
 
 use event_detector::{Detector, Registry};
 use event_detector_runtime::{Runtime, Source, Sources, Summary};
@@ -64,4 +64,18 @@ async fn nothing_is_handed_over_before_the_first_position_is_on_disk() {
 
     assert_eq!((summary.changes, summary.left.len()), (0, 1), "{summary:?}");
     assert!(summary.source_errors.is_empty(), "{summary:?}");
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_a_gap_in_the_ledger_and_holds_up_nothing() {
+    let ledger = Positions::default();
+    let odd = rawdoc! { "_id": { "_data": "82AB" }, "operationType": 7 };
+
+    let summary = handed_over(&ledger, vec![insert("82AA"), odd, insert("82AC")], pending()).await;
+
+    assert_eq!((summary.changes, summary.rejected), (2, 1), "{summary:?}");
+    let gaps = ledger.0.lock().unwrap().gaps.clone();
+    let [gap] = &gaps[..] else { panic!("{gaps:?}") };
+    assert_eq!((gap.from.as_str(), &gap.to), ("the change event 82AB", &gap.from));
+    assert!(gap.reason.contains("/operationType"), "{gap:?}");
 }
