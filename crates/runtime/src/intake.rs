@@ -57,30 +57,53 @@ impl Intake {
         change: Change,
         done: impl FnOnce(Report) + Send + 'static,
     ) -> impl Future<Output = Result<Taken, NotTaken>> + Send {
+        let (tell, told) = oneshot::channel();
+        let has_place = self.submit_telling(change, |taken| drop(tell.send(taken)), done);
+        async move {
+            has_place.await?;
+            told.await.map_err(|_cut| NotTaken::Stopping)?
+        }
+    }
+
+    /// As [`submit_then`](Self::submit_then), but returns as soon as the change has its place, and tells `taken` what comes of it then,
+    /// whether or not the caller is still there.
+    ///
+    /// `taken` is called when the change is on disk, if it has to be, and before any of its jobs starts; it should be short. Where the
+    /// work is cut before that is known, it is dropped instead.
+    ///
+    /// # Errors
+    ///
+    /// [`NotTaken`]: there was no place, so nothing is told and no job runs.
+    pub fn submit_telling(
+        &self,
+        change: Change,
+        taken: impl FnOnce(Result<Taken, NotTaken>) + Send + 'static,
+        done: impl FnOnce(Report) + Send + 'static,
+    ) -> impl Future<Output = Result<(), NotTaken>> + Send {
         let admission = self.admit(change, None::<fn() -> Vec<u8>>);
         async move {
             let mut admitted = admission.await?;
             if !admitted.is_asked() {
-                return self.work.handle(admitted, done).map(|()| Taken::New);
+                self.work.handle(admitted, done)?;
+                taken(Ok(Taken::New));
+                return Ok(());
             }
             // What is on its way to the ledger goes on, whether or not the caller waits for it.
-            let (tell, told) = oneshot::channel();
             let counts = self.work.counts.clone();
             let is_taken = self.work.spawn(async move {
-                let taken = admitted.recorded().await;
-                let (is_new, is_duplicate) = (matches!(taken, Ok(Taken::New)), matches!(taken, Ok(Taken::Duplicate { .. })));
-                if is_duplicate {
+                let recorded = admitted.recorded().await;
+                let is_new = matches!(recorded, Ok(Taken::New));
+                if matches!(recorded, Ok(Taken::Duplicate { .. })) {
                     counts.add_duplicate();
                 }
-                let _caller_is_gone = tell.send(taken);
+                if let Err(panic) = catch_panic(|| taken(recorded.map_err(NotTaken::from))) {
+                    tracing::error!(%panic, "a source could not be told whether its change was taken");
+                }
                 if is_new {
                     counts.add(admitted.settle().await, done);
                 }
             });
-            if !is_taken {
-                return Err(NotTaken::Stopping);
-            }
-            Ok(told.await.map_err(|_cut| NotTaken::Stopping)??)
+            if is_taken { Ok(()) } else { Err(NotTaken::Stopping) }
         }
     }
 
