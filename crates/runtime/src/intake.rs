@@ -57,30 +57,53 @@ impl Intake {
         change: Change,
         done: impl FnOnce(Report) + Send + 'static,
     ) -> impl Future<Output = Result<Taken, NotTaken>> + Send {
+        let (tell, told) = oneshot::channel();
+        let has_place = self.submit_telling(change, |taken| drop(tell.send(taken)), done);
+        async move {
+            has_place.await?;
+            told.await.map_err(|_cut| NotTaken::Stopping)?
+        }
+    }
+
+    /// As [`submit_then`](Self::submit_then), but returns as soon as the change has its place, and tells `taken` what comes of it then,
+    /// whether or not the caller is still there.
+    ///
+    /// `taken` is called when the change is on disk, if it has to be, and before any of its jobs starts; it should be short. Where the
+    /// work is cut before that is known, it is dropped instead.
+    ///
+    /// # Errors
+    ///
+    /// [`NotTaken`]: there was no place, so nothing is told and no job runs.
+    pub fn submit_telling(
+        &self,
+        change: Change,
+        taken: impl FnOnce(Result<Taken, NotTaken>) + Send + 'static,
+        done: impl FnOnce(Report) + Send + 'static,
+    ) -> impl Future<Output = Result<(), NotTaken>> + Send {
         let admission = self.admit(change, None::<fn() -> Vec<u8>>);
         async move {
             let mut admitted = admission.await?;
             if !admitted.is_asked() {
-                return self.work.handle(admitted, done).map(|()| Taken::New);
+                self.work.handle(admitted, done)?;
+                taken(Ok(Taken::New));
+                return Ok(());
             }
             // What is on its way to the ledger goes on, whether or not the caller waits for it.
-            let (tell, told) = oneshot::channel();
             let counts = self.work.counts.clone();
             let is_taken = self.work.spawn(async move {
-                let taken = admitted.recorded().await;
-                let (is_new, is_duplicate) = (matches!(taken, Ok(Taken::New)), matches!(taken, Ok(Taken::Duplicate { .. })));
-                if is_duplicate {
+                let recorded = admitted.recorded().await;
+                let is_new = matches!(recorded, Ok(Taken::New));
+                if matches!(recorded, Ok(Taken::Duplicate { .. })) {
                     counts.add_duplicate();
                 }
-                let _caller_is_gone = tell.send(taken);
+                if let Err(panic) = catch_panic(|| taken(recorded.map_err(NotTaken::from))) {
+                    tracing::error!(%panic, "a source could not be told whether its change was taken");
+                }
                 if is_new {
                     counts.add(admitted.settle().await, done);
                 }
             });
-            if !is_taken {
-                return Err(NotTaken::Stopping);
-            }
-            Ok(told.await.map_err(|_cut| NotTaken::Stopping)??)
+            if is_taken { Ok(()) } else { Err(NotTaken::Stopping) }
         }
     }
 
@@ -174,6 +197,21 @@ impl Intake {
         if let Some(ledger) = self.runtime.inner.ledger.as_ref().filter(|_| self.broken.get().is_none()) {
             ledger.keep(&self.source, position);
         }
+    }
+
+    /// As [`keep`](Self::keep), and waits until the position is on disk, however long a full disk makes that.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being kept; the source cannot go on.
+    pub async fn keep_now(&self, position: Vec<u8>) -> Result<(), LedgerError> {
+        let Some(ledger) = &self.runtime.inner.ledger else { return Ok(()) };
+        if let Some(error) = self.broken.get() {
+            return Err(error.clone());
+        }
+        ledger.keep(&self.source, position);
+        // A position has no receipt of its own, and is on disk when a later one comes. A note is not answered while there is no space.
+        ledger.note(Vec::new()).await
     }
 
     /// Records that a part of the source's history was lost: between `from` and `to`, in the words of the source.

@@ -23,7 +23,7 @@ use axum::http::{self, HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
 use event_detector::{Change, nearest};
-use event_detector_runtime::{self as runtime, Intake, Report, Runtime, Taken};
+use event_detector_runtime::{self as runtime, Intake, Report, Runtime};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::ServiceExt;
@@ -239,23 +239,21 @@ impl Receiver {
         let change = Change::from_hasura(bytes, trigger.as_deref()).map_err(|error| Refusal::of_body(&error))?;
         let id: Arc<str> = change.id().into();
         let until = start + self.settings.answer_within.min(A_YEAR);
-        let (answer, remarks, taken) = match enter(route, change, trigger.as_ref())? {
-            // Only what is taken, and on disk, is answered with success, so repeats wait for that too.
-            Entered::Repeat(answer, remarks) => {
-                let taken = timeout_at(until, answer.taken()).await.map_err(|_late| not_recorded_yet())?;
-                (answer, remarks, taken.map_err(|why| self.not_taken(why, &route.to))?)
-            }
+        let (answer, remarks) = match enter(route, change, trigger.as_ref())? {
+            Entered::Repeat(answer, remarks) => (answer, remarks),
             Entered::First(first, remarks, handing_over) => {
-                let taken = in_time(handing_over, until, &route.to).await?;
-                first.tell(taken.clone());
-                let recorded_at = match taken {
-                    Ok(Taken::New) => None,
-                    Ok(Taken::Duplicate { recorded_at }) => Some(recorded_at),
-                    Err(why) => return Err(self.not_taken(NotTaken::Refused(why), &route.to)),
-                };
-                (first.answer(), remarks, recorded_at)
+                let answer = first.answer();
+                match with_place(handing_over, until, &route.to).await? {
+                    // What comes of it is told by who works on it.
+                    Ok(()) => drop(first),
+                    Err(why) => first.tell(Err(why)),
+                }
+                (answer, remarks)
             }
         };
+        // Only what is taken, and on disk, is answered with success; the first sender and its repeats wait for that alike.
+        let taken = timeout_at(until, answer.taken()).await.map_err(|_late| not_recorded_yet())?;
+        let taken = taken.map_err(|why| self.not_taken(why, &route.to))?;
         if let Some(recorded_at) = taken {
             return Ok(answer::recorded(&id, recorded_at, remarks.of_a_duplicate()));
         }
@@ -321,7 +319,7 @@ fn enter<'r>(
     route: &'r Route,
     change: Change,
     trigger: Option<&Arc<str>>,
-) -> Result<Entered<impl Future<Output = Result<Taken, runtime::NotTaken>> + Send + use<'r>>, Refusal> {
+) -> Result<Entered<impl Future<Output = Result<(), runtime::NotTaken>> + Send + use<'r>>, Refusal> {
     let unwrapped = change.is_unwrapped();
     let (working, first) = match route.in_flight.enter(&change, trigger) {
         Place::New(working, first) => (working, first),
@@ -341,19 +339,25 @@ fn enter<'r>(
             working.finish(Settled { report: answer::json(&report).into(), is_final });
         }
     };
-    Ok(Entered::First(first, Remarks::new(false, unwrapped), route.to.take(change.with_source(source), done)))
+    let taken = {
+        let first = first.clone();
+        move |taken| first.tell(taken)
+    };
+    let handing_over = route.to.take(change.with_source(source), taken, done);
+    Ok(Entered::First(first, Remarks::new(false, unwrapped), handing_over))
 }
 
-/// Waits a moment for a place, and for the disk until the sender has to be answered.
-async fn in_time(
-    handing_over: impl Future<Output = Result<Taken, runtime::NotTaken>>,
+/// Hands a change over that gets its place within a moment.
+async fn with_place(
+    handing_over: impl Future<Output = Result<(), runtime::NotTaken>>,
     until: Instant,
     to: &HandOver,
-) -> Result<Result<Taken, runtime::NotTaken>, Refusal> {
+) -> Result<Result<(), runtime::NotTaken>, Refusal> {
     let mut handing_over = pin!(handing_over);
     match timeout(A_MOMENT, &mut handing_over).await {
-        Ok(taken) => Ok(taken),
+        Ok(handed_over) => Ok(handed_over),
         Err(_late) if to.is_full() || !to.has_ledger() => Err(full(to)),
+        // It has its place, and plugins still look at it.
         Err(_late) => timeout_at(until, handing_over).await.map_err(|_late| not_recorded_yet()),
     }
 }

@@ -287,6 +287,51 @@ async fn a_sender_that_leaves_does_not_keep_its_change_from_being_handled() {
 }
 
 #[tokio::test]
+async fn what_comes_of_a_change_with_a_place_is_told_whether_or_not_its_sender_is_there() {
+    let (ledger, meeting) = (Memory::default(), Meeting::new());
+    let runtime = with(&ledger, created(|_| vec![notes("prints")])).state(state_of(Arc::clone(&meeting))).build().unwrap();
+    let (held, noted) = (ledger.clone(), Arc::clone(&meeting));
+    let script = Script::new("script", async move |intake: Intake| {
+        held.hold();
+        for number in [1, 1] {
+            let noted = Arc::clone(&noted);
+            let tell = move |taken: Result<Taken, NotTaken>| noted.note(format!("{:?}", taken.map(|taken| taken == Taken::New)));
+            intake.submit_telling(numbered(number), tell, drop).await?;
+        }
+        held.release();
+        Ok(SourceEnd::Exhausted)
+    });
+
+    let summary = runtime.run(sources([script]), pending(), |_| ()).await;
+
+    assert_eq!((summary.changes, summary.duplicates), (1, 1));
+    let mut noted = meeting.notes();
+    assert_eq!(noted[0], "Ok(true)", "before its job starts");
+    noted.sort();
+    assert_eq!(noted, ["Ok(false)", "Ok(true)", "prints 1 1"]);
+}
+
+#[tokio::test]
+async fn a_position_that_must_be_on_disk_is_waited_for() {
+    let ledger = Memory::default();
+    let runtime = with(&ledger, created(|_| Vec::new())).build().unwrap();
+    let held = ledger.clone();
+    let script = Script::new("script", async move |intake: Intake| {
+        held.hold();
+        assert!(timeout(Duration::from_millis(20), intake.keep_now(vec![1])).await.is_err());
+        held.release();
+        intake.keep_now(vec![2]).await?;
+        Ok(SourceEnd::Exhausted)
+    });
+
+    let summary = runtime.run(sources([script]), pending(), |_| ()).await;
+
+    assert_eq!(summary.source_errors, []);
+    let positions = ledger.look(|kept| kept.positions.clone());
+    assert_eq!(positions, [("script".to_owned(), vec![1]), ("script".to_owned(), vec![2])]);
+}
+
+#[tokio::test]
 async fn a_source_with_positions_waits_for_no_disk_and_its_duplicates_are_counted() {
     let ledger = Memory::default();
     let runtime = with(&ledger, created(|_| vec![gives("prints", 1)])).build().unwrap();

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use event_detector::{Change, Registry};
 use event_detector_runtime::{Intake, NotTaken, Report, Runtime, Taken};
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// Where changes go. Cheap to clone; the clones own their work together.
@@ -70,20 +69,21 @@ impl HandOver {
         }
     }
 
-    /// Waits for a place, hands the change over, and waits until it is on disk where there is a ledger; its report goes to `done`, which
-    /// is dropped when the change is not taken, or cut, or was there before.
+    /// Waits for a place, and hands the change over. What comes of it is told to `taken` then: it is on disk where there is a ledger, was
+    /// there before, or cannot be recorded. Its report goes to `done`, which is dropped where nothing of it is run, or that is cut.
     ///
-    /// Dropping the future before there was a place hands nothing over; afterwards the work no longer depends on the caller. `done`
-    /// belongs to the work, so it must hold nothing that owns the work.
+    /// Dropping the future before there was a place hands nothing over; afterwards the work no longer depends on the caller. `taken`
+    /// and `done` belong to the work, so they must hold nothing that owns the work.
     #[expect(clippy::manual_async_fn, reason = "an async function would hold the change, which is large, twice")]
     pub(super) fn take(
         &self,
         change: Change,
+        taken: impl FnOnce(Result<Taken, NotTaken>) + Send + 'static,
         done: impl FnOnce(Report) + Send + 'static,
-    ) -> impl Future<Output = Result<Taken, NotTaken>> + Send {
+    ) -> impl Future<Output = Result<(), NotTaken>> + Send {
         async move {
             match self {
-                Self::Intake(intake) => intake.submit_then(change, done).await,
+                Self::Intake(intake) => intake.submit_telling(change, taken, done).await,
                 Self::Runtime(runtime, tasks) => {
                     let mut admitted = runtime.admit(change).await;
                     if runtime.is_cancelled() {
@@ -91,23 +91,18 @@ impl HandOver {
                     }
                     if !runtime.has_ledger() {
                         own(tasks, async move { done(admitted.settle().await) });
-                        return Ok(Taken::New);
+                        taken(Ok(Taken::New));
+                        return Ok(());
                     }
-                    let (tell, told) = oneshot::channel();
                     own(tasks, async move {
-                        let taken = admitted.recorded().await;
-                        let is_new = taken == Ok(Taken::New);
-                        // Nobody listens where the sender has left.
-                        let _left = tell.send(taken);
+                        let recorded = admitted.recorded().await;
+                        let is_new = recorded == Ok(Taken::New);
+                        taken(recorded.map_err(NotTaken::from));
                         if is_new {
                             done(admitted.settle().await);
                         }
                     });
-                    match told.await {
-                        Ok(taken) => Ok(taken?),
-                        // It was cut.
-                        Err(_) => Err(NotTaken::Stopping),
-                    }
+                    Ok(())
                 }
             }
         }

@@ -88,7 +88,8 @@ pub(super) struct Working {
     undecided: Arc<Undecided>,
 }
 
-/// Who hands a change over, and says whether it was taken.
+/// Says whether a change was taken. Belongs to the work on it, so that it is said whether or not the first sender is still there.
+#[derive(Clone)]
 pub(super) struct First(Arc<Undecided>);
 
 /// Dropped when nobody is left who could say whether a change was taken.
@@ -171,7 +172,7 @@ impl First {
     }
 
     /// Tells all who wait whether the change was taken.
-    pub(super) fn tell(&self, taken: Result<runtime::Taken, runtime::NotTaken>) {
+    pub(super) fn tell(self, taken: Result<runtime::Taken, runtime::NotTaken>) {
         self.0.0.move_on(|stage| match (stage, taken) {
             (Stage::Waiting, Ok(runtime::Taken::New)) => Stage::Taken,
             (Stage::Given, Ok(runtime::Taken::New)) => Stage::Cut,

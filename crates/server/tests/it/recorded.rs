@@ -143,6 +143,41 @@ async fn a_sender_that_leaves_while_the_disk_is_written_cuts_nothing() {
     assert_eq!(meeting.notes(), ["13107 begins", "13107 ends"]);
 }
 
+#[tokio::test]
+async fn repeats_of_what_a_sender_left_behind_are_answered_before_its_jobs_have_ended() {
+    let disk = Disk::default();
+    disk.hold();
+    let (hasura, meeting) = hasura_on(&disk, meets);
+    let payload = payload();
+    let mut gone = Box::pin(send_payload(&hasura, &payload));
+    assert!(poll!(&mut gone).is_pending());
+    drop(gone);
+    disk.release();
+    meeting.until_arrived(1).await;
+
+    let repeated = send(&hasura, post("/hasura?wait=false", payload.to_string())).await;
+
+    assert_eq!((repeated.status, &repeated.body["status"]), (202, &json!("running")), "{repeated:?}");
+    meeting.release(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_waits_for_the_disk_is_not_told_that_there_is_no_place_although_all_are_taken() {
+    let disk = Disk::default();
+    disk.hold();
+    let config = Config { admitted: 1, ..patient() };
+    let runtime = builder(notes, &Meeting::new()).config(config).ledger(disk.clone()).build().unwrap();
+    let settings = hasura::Settings { answer_within: Duration::from_secs(3), ..hasura::Settings::default() };
+    let hasura = Hasura::try_new(runtime, settings).unwrap();
+    let (payload, another) = (payload(), crate::support::numbered(2));
+
+    let (first, repeated, none) =
+        tokio::join!(send_payload(&hasura, &payload), send_payload(&hasura, &payload), send_payload(&hasura, &another));
+
+    assert_eq!((first.code(), repeated.code()), ((503, "ledger_slow"), (503, "ledger_slow")));
+    assert_eq!(none.code(), (429, "full"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_takes_longer_than_the_sender_waits_is_told_as_unknown() {
     let disk = Disk::default();

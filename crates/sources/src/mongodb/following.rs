@@ -70,12 +70,25 @@ impl Following {
         let mut following =
             Self { source, intake, watch, position, seen, of, is_lost, kept: Instant::now(), metrics, window, parts, attempts };
         if !is_lost {
-            following.keep();
-            // It is on disk when a later receipt comes.
-            following.intake.position().await?;
+            following.keep_first().await?;
         }
         following.note_time();
         Ok(following)
+    }
+
+    /// Waits until the position is on disk: what is handed over behind one that is not would be begun anew after an end, from
+    /// another place. A stop ends the wait, since then nothing is handed over.
+    async fn keep_first(&mut self) -> Result<(), SourceError> {
+        if self.seen.is_none() {
+            let position = self.of.at(&self.position);
+            tokio::select! {
+                biased;
+                () = self.intake.stopping() => {}
+                kept = self.intake.keep_now(position) => kept?,
+            }
+        }
+        self.kept = Instant::now();
+        Ok(())
     }
 
     /// Has the ledger keep the position.
@@ -220,7 +233,11 @@ impl Following {
                             Err(error) => return Err(error.into()),
                         }
                     }
-                    Err(problem) => self.intake.reject(format!("the change event {}", position::name(&token)), problem),
+                    Err(problem) => {
+                        if let Some(ended) = self.missed(format!("the change event {}", position::name(&token)), problem).await? {
+                            return Ok(Some(ended));
+                        }
+                    }
                 }
             }
             self.position.move_to(&mut token, is_part);
@@ -231,6 +248,17 @@ impl Following {
             }
         }
         Ok(None)
+    }
+
+    /// Tells of an event that cannot be read, and records it as a gap of its own before the position moves behind it; returns why the
+    /// stream is not read any further.
+    async fn missed(&self, place: String, problem: String) -> Result<Option<Ended>, SourceError> {
+        self.intake.reject(place.as_str(), &problem);
+        tokio::select! {
+            biased;
+            () = self.intake.stopping() => Ok(Some(Ended::Stopping)),
+            recorded = self.intake.gap(place.as_str(), place.as_str(), problem.as_str()) => Ok(recorded.map(|()| None)?),
+        }
     }
 
     /// Whether the event with this token was handed over before the stream was opened.
@@ -385,3 +413,6 @@ pub(super) fn readable(event: RawDocumentBuf) -> Result<Change, String> {
         format!("{error}; its {length} bytes begin with {hex}")
     })
 }
+
+#[cfg(test)]
+mod tests;

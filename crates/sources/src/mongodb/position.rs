@@ -1,5 +1,6 @@
 //! Where in the history of a deployment has a source got to?
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, Timestamp, cstr};
@@ -68,10 +69,34 @@ impl Position {
     }
 
     /// Whether the event with this token was handed over, as far as the tokens say so.
+    ///
+    /// A cluster's shards can commit in one collection at the same time, and their events come in the order of the whole tokens.
+    /// Only where the tokens are of different versions is an event at the same place taken for the same.
     pub(super) fn is_behind(&self, token: &[u8]) -> bool {
         let Some(here) = self.token_bytes() else { return false };
-        place(name(token)).zip(place(name(here))).is_some_and(|(event, here)| event <= here)
+        let (event, here) = (name(token), name(here));
+        let Some((place_of_event, place_of_here)) = place(event).zip(place(here)) else { return false };
+        match place_of_event.cmp(&place_of_here) {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal if version(event) != version(here) => true,
+            // Another stream may bring the event of the last part whole, or in more parts.
+            Ordering::Equal => event <= here || matches!(self, Self::Part(_)) && event.starts_with(without_part(here)),
+        }
     }
+}
+
+/// The version of a token.
+fn version(data: &str) -> Option<&str> {
+    data.get(18..22)
+}
+
+/// The token without the number of its part, which is the last that it has.
+fn without_part(data: &str) -> &str {
+    let data = data.strip_suffix("04").unwrap_or(data);
+    // A number: none is in no byte, and up to 63 in one.
+    let number = data.len().checked_sub(4).and_then(|at| data.get(at..)).filter(|number| number.starts_with("2B"));
+    data.strip_suffix(number.unwrap_or("29")).unwrap_or(data)
 }
 
 /// What tokens of both versions say of where their event is: cluster time, place in its transaction, collection. One event has a
@@ -81,7 +106,7 @@ fn place(data: &str) -> Option<(&str, &str)> {
     const EVENT: &str = "2C0100";
     const COLLECTION: &str = "5A1004";
     let time = data.strip_prefix("82")?.get(..16)?;
-    let rest = data.get(22..).filter(|_| VERSIONS.iter().any(|version| data.get(18..22) == Some(version)))?;
+    let rest = data.get(22..).filter(|_| version(data).is_some_and(|version| VERSIONS.contains(&version)))?;
     let Some(operation) = rest.strip_prefix(EVENT) else {
         // Of a moment, which is before the events of its time.
         return Some((time, rest));
@@ -330,6 +355,29 @@ mod tests {
         assert!(!position.is_behind(&token(&later)) && Position::Token(token(&later)).is_behind(&token(EVENT)));
         assert!(!position.is_behind(&token(&next_of_transaction)));
         assert!(Position::Token(token(&next_of_transaction)).is_behind(&token(EVENT)));
+    }
+
+    #[test]
+    fn another_document_of_the_same_time_and_collection_was_not_handed_over() {
+        let later = EVENT.replace("6964002900", "6964002B0200");
+        let of_parts = |data: &str| data.replace("2B022C", "2B042C");
+
+        for (one, other) in [(EVENT.to_owned(), later.clone()), (of_parts(EVENT), of_parts(&later))] {
+            assert!(!Position::Token(token(&one)).is_behind(&token(&other)), "{other} comes behind {one}");
+            assert!(Position::Token(token(&other)).is_behind(&token(&one)), "{one} comes before {other}");
+        }
+    }
+
+    #[test]
+    fn an_event_that_came_in_parts_was_handed_over_in_whatever_parts_it_comes_again() {
+        let whole = EVENT.replace("2B022C", "2B042C");
+        let part = |number: &str| format!("{}{number}04", whole.strip_suffix("04").unwrap());
+        let position = Position::Part(token(&part("2B02")));
+
+        for again in [whole.clone(), part("29"), part("2B02"), part("2B04")] {
+            assert!(position.is_behind(&token(&again)), "{again}");
+        }
+        assert!(!position.is_behind(&token(&part("2B02").replace("6964002900", "6964002B0200"))));
     }
 
     #[test]

@@ -71,6 +71,15 @@ impl Server {
         Ok(Self { client, hosts, database, set, version, version_text })
     }
 
+    /// A server that nobody answers for.
+    #[cfg(test)]
+    pub(super) async fn nowhere() -> Self {
+        let options = ClientOptions::parse("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=10").await.unwrap();
+        let (set, version_text) = ("rs0".to_owned(), "6.0.27".to_owned());
+        let client = Client::with_options(options).unwrap();
+        Self { client, hosts: "127.0.0.1:9".to_owned(), database: None, set, version: (6, 0, 27), version_text }
+    }
+
     /// The driver's client.
     pub fn client(&self) -> &Client {
         &self.client

@@ -13,6 +13,7 @@ use futures::{FutureExt, StreamExt};
 use mongodb::Database;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
@@ -102,12 +103,14 @@ async fn an_event_that_is_too_large_comes_without_images_and_holds_up_nothing() 
 
 /// A ledger that has a position, and remembers what it is told of positions and gaps.
 #[derive(Clone, Default)]
-struct Positions(Arc<Mutex<Kept>>);
+pub(super) struct Positions(pub(super) Arc<Mutex<Kept>>);
 
 #[derive(Default)]
-struct Kept {
-    position: Option<Vec<u8>>,
-    gaps: Vec<Gap>,
+pub(super) struct Kept {
+    pub(super) position: Option<Vec<u8>>,
+    pub(super) gaps: Vec<Gap>,
+    /// There is no space, so that what is noted waits, and this is told.
+    pub(super) full: Option<Arc<Notify>>,
 }
 
 impl Ledger for Positions {
@@ -117,7 +120,15 @@ impl Ledger for Positions {
     }
 
     fn note(&self, _entries: Vec<(JobRow, Entry)>) -> Receipt<()> {
-        async { Ok(()) }.boxed()
+        let full = self.0.lock().unwrap().full.clone();
+        async move {
+            if let Some(full) = full {
+                full.notify_one();
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+        .boxed()
     }
 
     fn keep(&self, _source: &str, position: Vec<u8>) {
