@@ -12,7 +12,7 @@ use event_detector_sources::{MongoDb, Recorded, Start};
 use serde_json::json;
 
 use crate::app::Program;
-use crate::args::Run;
+use crate::args::{Beginning, Run};
 use crate::console::{Console, Form, print_rejected};
 use crate::exit::{Exit, Failure};
 use crate::settings::PASSPHRASES;
@@ -90,7 +90,8 @@ async fn watch(program: &mut Program, sources: &mut Sources, what: &Run) -> Resu
     check::warn(&check::inspect(&target).await?, json)?;
     let source = MongoDb::new(target.server, target.scope).images(target.images).on_gap(target.on_gap);
     sources.add(match what.start {
-        Some(time) => source.start(Start::At(UNIX_EPOCH + Duration::from_millis(time.0.max(0).unsigned_abs()))),
+        Some(Beginning::Now) => source.start(Start::Now),
+        Some(Beginning::At(time)) => source.start(Start::At(UNIX_EPOCH + Duration::from_millis(time.0.max(0).unsigned_abs()))),
         None => source,
     });
     Ok(())
