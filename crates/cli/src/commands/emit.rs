@@ -44,7 +44,7 @@ pub(crate) async fn emit(program: Program, emitted: Emitted) -> Result<Exit, Fai
             "No event came of {described}.\n  hint: an event reacts to it where its `detect` asks `change.is_manual()`, and for this collection"
         ));
     }
-    Ok(run::exit(&summary, stop.was_requested()))
+    Ok(run::exit(&summary, None, stop.was_requested()))
 }
 
 /// A source of one change.
