@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::signals::Stop;
 use crate::terminal::{clean, json as json_line, out, say, say_json};
 
-use super::super::count;
+use super::super::{count, run};
 use super::words::{job_name, job_sign, moment, stage};
 use super::{failure, objects, open, open_failure};
 
@@ -60,7 +60,11 @@ pub(super) async fn settle(mut program: Program, jobs: Vec<JobRow>) -> Result<Ex
             let stop = Stop::listen(program.settings.config.drain, json);
             let runtime = program.runtime(Console::new(form), Some(ledger))?;
             // Without a source it handles what is due, and ends.
-            runtime.run(Sources::default(), stop.requested(), |_nothing_is_read| {}).await;
+            let summary = runtime.run(Sources::default(), stop.requested(), |_nothing_is_read| {}).await;
+            if run::has_source_errors(&summary, json) {
+                ended(&reader, &jobs, json)?;
+                return Ok(Exit::Unavailable);
+            }
         }
         Runner::There { pid } => follow(&reader, &jobs, pid, form).await?,
     }
