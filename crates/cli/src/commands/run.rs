@@ -18,7 +18,7 @@ use crate::args::{Beginning, Run};
 use crate::console::{Console, Form, print_rejected};
 use crate::exit::{Exit, Failure};
 use crate::settings::PASSPHRASES;
-use crate::signals::Stop;
+use crate::signals::{Stop, Unfinished};
 use crate::terminal::{clean, say, say_json, start_spinner};
 
 use super::recorded::open_failure;
@@ -55,7 +55,8 @@ pub(crate) async fn run(mut program: Program, mut sources: Sources, what: &Run) 
     let form = Form::choose(&program.options);
     let settings = program.settings.file.clone();
     let kept = ledger.as_ref().map(|_| program.ledger.dir.clone());
-    let stop = Stop::listen(program.settings.config.drain, json);
+    let unfinished = if keeps { Unfinished::Kept } else { Unfinished::Lost };
+    let stop = Stop::listen(program.settings.config.drain, unfinished, json);
     let console = if is_live { Console::new(form).announcing() } else { Console::new(form) };
     let runtime = program.runtime(console, ledger)?;
     banner(&runtime, &sources, settings.as_deref(), kept.as_deref(), json);
