@@ -11,8 +11,8 @@ use clap_complete::Shell;
 use serde::Deserialize;
 
 pub(crate) use recorded::{Kept, Letters, Recorded, Replay, Selected, Upkeep, Which};
-use values::time;
-pub(crate) use values::{Rate, Time, duration, size};
+use values::beginning;
+pub(crate) use values::{Beginning, Rate, Time, duration, size};
 
 /// Turns database changes into named business events, and runs their jobs.
 #[derive(Debug, Parser)]
@@ -346,8 +346,8 @@ pub(crate) struct Run {
     pub(crate) watched: Watched,
     /// Where a MongoDB begins that was not watched before: `now`, how long ago (1h), or a time (2026-11-26T14:30:00Z), as far as
     /// its oplog reaches back [default: now]
-    #[arg(long, value_name = "TIME", help_heading = "MongoDB", value_parser = time)]
-    pub(crate) start: Option<Time>,
+    #[arg(long, value_name = "TIME", help_heading = "MongoDB", value_parser = beginning)]
+    pub(crate) start: Option<Beginning>,
     #[command(flatten)]
     pub(crate) limits: Limits,
 }

@@ -10,6 +10,24 @@ use tokio::task::JoinSet;
 
 use crate::terminal::{note_at_spinner, say, say_json};
 
+/// What becomes of the work in flight where the program ends at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// Nobody knows of it any more.
+    Lost,
+    /// It is in the ledger.
+    Kept,
+}
+
+impl Unfinished {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Lost => "Stopped at once; the work in flight is lost.",
+            Self::Kept => "Stopped at once; the ledger has the work in flight, and the next run goes on with it.",
+        }
+    }
+}
+
 /// Listens for Ctrl-C and SIGTERM as long as it lives: the first one asks for a stop, a second one ends the program at once.
 pub(crate) struct Stop {
     told: watch::Receiver<bool>,
@@ -17,8 +35,9 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Starts to listen; whoever asks for a stop is told that it may take as long as `drain`.
-    pub(crate) fn listen(drain: Duration, as_json: bool) -> Self {
+    /// Starts to listen; whoever asks for a stop is told that it may take as long as `drain`, and
+    /// whoever does not wait for that, what becomes of the unfinished work.
+    pub(crate) fn listen(drain: Duration, unfinished: Unfinished, as_json: bool) -> Self {
         let (tell, told) = watch::channel(false);
         let mut listener = JoinSet::new();
         // Before anything else can happen: a signal from here on is a wish, not the end.
@@ -38,7 +57,7 @@ impl Stop {
             if as_json {
                 say_json(&json!({ "stopped": "at once" }));
             } else {
-                say("Stopped at once; the work in flight is lost.");
+                say(unfinished.as_str());
             }
             process::exit(code);
         });

@@ -12,6 +12,15 @@ const TIMES: &str = "expected how long ago, as `1h`, `30m`, `7d`, or a time, as 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Time(pub(crate) i64);
 
+/// Where a source begins that has no position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// Behind everything that has happened, as the server's clock has it.
+    Now,
+    /// At a time.
+    At(Time),
+}
+
 /// So many a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate(pub(crate) f64);
@@ -25,6 +34,14 @@ impl Time {
 /// A time, or how long ago it was.
 pub(crate) fn time(text: &str) -> Result<Time, String> {
     time_before(Time::now(), text)
+}
+
+/// `now`, a time, or how long ago it was.
+pub(crate) fn beginning(text: &str) -> Result<Beginning, String> {
+    match text.trim() {
+        "now" => Ok(Beginning::Now),
+        text => time(text).map(Beginning::At),
+    }
 }
 
 fn time_before(now: Time, text: &str) -> Result<Time, String> {
@@ -102,7 +119,7 @@ pub(crate) fn rate(text: &str) -> Result<Rate, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Rate, Time, duration, rate, size, time_before};
+    use super::{Beginning, Rate, Time, beginning, duration, rate, size, time_before};
 
     #[test]
     fn a_time_is_how_long_ago_or_when() {
@@ -125,6 +142,13 @@ mod tests {
         for bad in ["yesterday", "", "5", "2026-13-01", "26.11.2026", "-1h", "2026-11-26 25:00"] {
             assert!(time_before(now, bad).unwrap_err().contains("as `1h`"), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_source_that_begins_now_is_not_asked_to_begin_at_the_time_of_this_computer() {
+        assert_eq!(beginning(" now "), Ok(Beginning::Now));
+        assert_eq!(beginning("2026-11-26"), Ok(Beginning::At(Time(1_795_651_200_000))));
+        assert!(beginning("soon").unwrap_err().contains("as `1h`"));
     }
 
     #[test]

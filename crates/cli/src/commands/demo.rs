@@ -11,7 +11,7 @@ use crate::app::Program;
 use crate::console::{Console, Form, print_rejected};
 use crate::exit::{Exit, Failure};
 use crate::receiver::Receiver;
-use crate::signals::Stop;
+use crate::signals::{Stop, Unfinished};
 use crate::terminal::{say, start_spinner};
 
 use super::{count, program as program_name};
@@ -38,7 +38,7 @@ pub(crate) async fn demo(mut program: Program, recorded: Option<&str>) -> Result
     if talks {
         say(&format!("Playing {}; their jobs run side by side.\n", count(lines.lines().count() as u64, "recorded change")));
     }
-    let stop = Stop::listen(program.settings.config.drain, json);
+    let stop = Stop::listen(program.settings.config.drain, Unfinished::Lost, json);
     let console = Console::new(form);
     let worked = console.worked();
     let runtime = program.runtime(console, None)?;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::app::Program;
 use crate::console::{Console, Form, describe, print_rejected};
 use crate::exit::{Exit, Failure};
-use crate::signals::Stop;
+use crate::signals::{Stop, Unfinished};
 use crate::terminal::say;
 
 use super::run;
@@ -32,7 +32,7 @@ pub(crate) async fn emit(program: Program, emitted: Emitted) -> Result<Exit, Fai
         change = change.with_correlation_id(id);
     }
     let json = program.options.json;
-    let stop = Stop::listen(program.settings.config.drain, json);
+    let stop = Stop::listen(program.settings.config.drain, Unfinished::Lost, json);
     let form = Form::choose(&program.options);
     let runtime = program.runtime(Console::new(form), None)?;
     let described = describe(&change);
@@ -44,7 +44,7 @@ pub(crate) async fn emit(program: Program, emitted: Emitted) -> Result<Exit, Fai
             "No event came of {described}.\n  hint: an event reacts to it where its `detect` asks `change.is_manual()`, and for this collection"
         ));
     }
-    Ok(run::exit(&summary, stop.was_requested()))
+    Ok(run::exit(&summary, None, stop.was_requested()))
 }
 
 /// A source of one change.

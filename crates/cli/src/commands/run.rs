@@ -2,21 +2,23 @@
 
 use std::io::{ErrorKind, IsTerminal};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use event_detector::JobDeclaration;
 use event_detector_ledger::{Sqlite, Stats};
-use event_detector_runtime::{Figure, Runtime, Sources, Summary};
+use event_detector_runtime::{Figure, Rejected, Runtime, Source, Sources, Summary};
 use event_detector_server::{ServeError, Server};
 use event_detector_sources::{MongoDb, Recorded, Start};
 use serde_json::json;
 
 use crate::app::Program;
-use crate::args::Run;
+use crate::args::{Beginning, Run};
 use crate::console::{Console, Form, print_rejected};
 use crate::exit::{Exit, Failure};
 use crate::settings::PASSPHRASES;
-use crate::signals::Stop;
+use crate::signals::{Stop, Unfinished};
 use crate::terminal::{clean, say, say_json, start_spinner};
 
 use super::recorded::open_failure;
@@ -43,15 +45,18 @@ pub(crate) async fn run(mut program: Program, mut sources: Sources, what: &Run) 
         Some(address) => Some(listen(&mut program, &mut sources, &address, ledger.as_ref()).await?),
         None => None,
     };
+    let mut lines = None;
     if let Some(file) = &what.file {
         let recorded = open(file).await?;
+        lines = Some(Arc::new(Lines::of(recorded.name())));
         sources.add(if what.strict { recorded.strict() } else { recorded });
     }
     let json = program.options.json;
     let form = Form::choose(&program.options);
     let settings = program.settings.file.clone();
     let kept = ledger.as_ref().map(|_| program.ledger.dir.clone());
-    let stop = Stop::listen(program.settings.config.drain, json);
+    let unfinished = if keeps { Unfinished::Kept } else { Unfinished::Lost };
+    let stop = Stop::listen(program.settings.config.drain, unfinished, json);
     let console = if is_live { Console::new(form).announcing() } else { Console::new(form) };
     let runtime = program.runtime(console, ledger)?;
     banner(&runtime, &sources, settings.as_deref(), kept.as_deref(), json);
@@ -64,9 +69,41 @@ pub(crate) async fn run(mut program: Program, mut sources: Sources, what: &Run) 
         start_spinner();
     }
     let start = Instant::now();
-    let summary = runtime.run(sources, stop.requested(), move |rejected| print_rejected(rejected, json)).await;
+    let watched = lines.clone();
+    let on_reject = move |rejected: &Rejected| {
+        print_rejected(rejected, json);
+        if let Some(lines) = &watched {
+            lines.count(rejected);
+        }
+    };
+    let summary = runtime.run(sources, stop.requested(), on_reject).await;
     sum_up(&summary, start.elapsed().as_secs_f64(), json);
-    Ok(exit(&summary, stop.was_requested()))
+    Ok(exit(&summary, lines.as_deref(), stop.was_requested()))
+}
+
+/// The lines of a file that were no changes.
+pub(super) struct Lines {
+    /// The file's name as a source.
+    source: String,
+    rejected: AtomicU64,
+}
+
+impl Lines {
+    fn of(source: String) -> Self {
+        Self { source, rejected: AtomicU64::new(0) }
+    }
+
+    fn count(&self, rejected: &Rejected) {
+        if rejected.source == self.source {
+            self.rejected.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the exit code is to tell of them: no other source has failed, which matters more to whoever starts the program again.
+    fn are_all_that_failed(&self, summary: &Summary) -> bool {
+        // A strict file fails by its first such line.
+        self.rejected.load(Ordering::Relaxed) > 0 && summary.source_errors.iter().all(|(source, _)| *source == self.source)
+    }
 }
 
 /// Opens the ledger of the settings, for this program alone.
@@ -90,7 +127,8 @@ async fn watch(program: &mut Program, sources: &mut Sources, what: &Run) -> Resu
     check::warn(&check::inspect(&target).await?, json)?;
     let source = MongoDb::new(target.server, target.scope).images(target.images).on_gap(target.on_gap);
     sources.add(match what.start {
-        Some(time) => source.start(Start::At(UNIX_EPOCH + Duration::from_millis(time.0.max(0).unsigned_abs()))),
+        Some(Beginning::Now) => source.start(Start::Now),
+        Some(Beginning::At(time)) => source.start(Start::At(UNIX_EPOCH + Duration::from_millis(time.0.max(0).unsigned_abs()))),
         None => source,
     });
     Ok(())
@@ -202,14 +240,13 @@ fn sum_up(summary: &Summary, seconds: f64, json: bool) {
     let rate = (summary.changes as f64 / seconds.max(0.001)) as u64;
     if json {
         let left: Vec<_> = summary.left.iter().map(|(source, left)| json!({ "source": source, "left": left })).collect();
-        let errors: Vec<_> =
-            summary.source_errors.iter().map(|(source, error)| json!({ "source": source, "error": error })).collect();
         let ended = json!({
             "changes": summary.changes, "seconds": seconds, "changes_per_second": rate, "events": summary.events,
             "undecided": summary.undecided, "event_errors": summary.event_errors, "jobs_succeeded": summary.jobs_succeeded,
             "jobs_failed": summary.jobs_failed, "jobs_cut": summary.jobs_cut, "jobs_retrying": summary.jobs_retrying,
             "duplicates": summary.duplicates, "resumed": summary.resumed, "rejected": summary.rejected,
-            "in_flight_at_stop": summary.in_flight_at_stop, "left": left, "source_errors": errors,
+            "in_flight_at_stop": summary.in_flight_at_stop, "left": left,
+            "source_errors": source_errors(summary),
         });
         say_json(&json!({ "ended": ended }));
         return;
@@ -252,14 +289,36 @@ fn sum_up(summary: &Summary, seconds: f64, json: bool) {
             clean(left),
         ));
     }
+    say_source_errors(summary);
+}
+
+/// Says on standard error which sources cannot go on.
+fn say_source_errors(summary: &Summary) {
     for (source, error) in &summary.source_errors {
         say(&format!("error: the source {} ended: {}", clean(source), clean(error)));
     }
 }
 
+/// The sources that cannot go on, as JSON.
+fn source_errors(summary: &Summary) -> Vec<serde_json::Value> {
+    summary.source_errors.iter().map(|(source, error)| json!({ "source": source, "error": error })).collect()
+}
+
+/// Says on standard error which sources cannot go on, where the summary is not said; returns whether there are such.
+pub(super) fn has_source_errors(summary: &Summary, json: bool) -> bool {
+    match json {
+        _ if summary.source_errors.is_empty() => return false,
+        true => say_json(&json!({ "source_errors": source_errors(summary) })),
+        false => say_source_errors(summary),
+    }
+    true
+}
+
 /// What the program's exit code says about a run. One that was told to stop did as it was told; its jobs were reported one by one.
-pub(super) fn exit(summary: &Summary, stopped: bool) -> Exit {
-    if summary.rejected > 0 {
+///
+/// What a live source rejected is told when it comes, and is no reason to end in another way.
+pub(super) fn exit(summary: &Summary, lines: Option<&Lines>, stopped: bool) -> Exit {
+    if lines.is_some_and(|lines| lines.are_all_that_failed(summary)) {
         Exit::BadData
     } else if !summary.source_errors.is_empty() {
         Exit::Unavailable
@@ -267,5 +326,33 @@ pub(super) fn exit(summary: &Summary, stopped: bool) -> Exit {
         Exit::Failed
     } else {
         Exit::Success
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event_detector_runtime::{Rejected, Summary};
+
+    use super::{Exit, Lines, exit};
+
+    #[test]
+    fn a_source_that_cannot_go_on_is_in_the_exit_code_before_what_was_no_change() {
+        let failed = |sources: &[&str]| {
+            let source_errors = sources.iter().map(|name| ((*name).to_owned(), "gone".to_owned())).collect();
+            Summary { rejected: 1, source_errors, ..Summary::default() }
+        };
+        let lines = |source: &str| {
+            let lines = Lines::of("file".to_owned());
+            lines.count(&Rejected { source: source.to_owned(), place: String::new(), error: String::new() });
+            lines
+        };
+
+        assert_eq!(exit(&failed(&["mongodb"]), None, false), Exit::Unavailable);
+        assert_eq!(exit(&failed(&[]), None, false), Exit::Success, "a live source told of it");
+        assert_eq!(exit(&failed(&["mongodb"]), Some(&lines("file")), true), Exit::Unavailable);
+        assert_eq!(exit(&failed(&["file", "ledger"]), Some(&lines("file")), false), Exit::Unavailable);
+        assert_eq!(exit(&failed(&["file"]), Some(&lines("file")), false), Exit::BadData, "a strict one");
+        assert_eq!(exit(&failed(&[]), Some(&lines("file")), true), Exit::BadData);
+        assert_eq!(exit(&failed(&[]), Some(&lines("mongodb")), false), Exit::Success);
     }
 }

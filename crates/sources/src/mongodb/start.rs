@@ -1,6 +1,6 @@
 //! Where does a source begin?
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use event_detector_runtime::{Intake, SourceError};
 use mongodb::bson::Timestamp;
@@ -8,6 +8,10 @@ use mongodb::bson::Timestamp;
 use super::fault::MongoDbError;
 use super::position::{Kept, Origin, Position, shown};
 use super::server::Server;
+
+/// A time that is ahead of the server by no more than this is now: clocks differ, and the time of an idle server stands still for
+/// seconds.
+const SKEW: Duration = Duration::from_secs(60);
 
 /// Where a source begins that has no position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,15 +73,45 @@ impl Begin {
 
 /// The position of a source that has none.
 async fn first(server: &Server, start: Start) -> Result<Position, MongoDbError> {
-    let time = match start {
-        Start::Now => return Position::now(server).await,
-        Start::At(time) => time,
-    };
+    match start {
+        Start::Now => Position::now(server).await,
+        Start::At(time) => at(time, server.operation_time().await?),
+    }
+}
+
+/// The position before the changes of a time, on a server that has got to `now`.
+fn at(time: SystemTime, now: Timestamp) -> Result<Position, MongoDbError> {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let now = server.operation_time().await?;
-    match u32::try_from(seconds).ok().filter(|seconds| *seconds <= now.time) {
+    let ahead = seconds.saturating_sub(now.time.into());
+    match u32::try_from(seconds) {
         // A server takes no time 0.
-        Some(seconds) => Ok(Position::Time(Timestamp { time: seconds.max(1), increment: 1 })),
-        None => Err(MongoDbError::Start { start: humantime::format_rfc3339_seconds(time).to_string(), now: shown(now) }),
+        Ok(seconds) if ahead == 0 => Ok(Position::Time(Timestamp { time: seconds.max(1), increment: 1 })),
+        _ if ahead < SKEW.as_secs() => Ok(Position::Time(Timestamp { time: now.time, increment: now.increment + 1 })),
+        _ => Err(MongoDbError::Start { start: humantime::format_rfc3339_seconds(time).to_string(), now: shown(now) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use mongodb::bson::Timestamp;
+
+    use super::{MongoDbError, Position, at};
+
+    #[test]
+    fn a_time_that_is_a_little_ahead_of_the_server_is_now() {
+        let now = Timestamp { time: 1_000, increment: 7 };
+        let begin = |seconds| at(UNIX_EPOCH + Duration::from_secs(seconds), now);
+        let position = |time, increment| Position::Time(Timestamp { time, increment });
+
+        for (seconds, expected) in
+            [(0, position(1, 1)), (999, position(999, 1)), (1_000, position(1_000, 1)), (1_059, position(1_000, 8))]
+        {
+            assert_eq!(begin(seconds).unwrap(), expected, "{seconds}");
+        }
+        for seconds in [1_060, u64::from(u32::MAX) + 1] {
+            assert!(matches!(begin(seconds), Err(MongoDbError::Start { .. })), "{seconds}");
+        }
     }
 }

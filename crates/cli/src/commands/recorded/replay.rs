@@ -10,17 +10,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use event_detector::Registry;
 use event_detector_ledger::{Reader, RecordedChange};
-use event_detector_runtime::{ChangeRow, DeclaredJob, Said, Sources};
+use event_detector_runtime::{ChangeRow, DeclaredJob, Said, Sources, Summary};
 use serde_json::{Value, json};
 
 use crate::app::Program;
 use crate::args::Replay;
 use crate::console::{Console, Form, Look, print_rejected};
 use crate::exit::{Exit, Failure};
-use crate::signals::Stop;
+use crate::signals::{Stop, Unfinished};
 use crate::terminal::{clean, json as json_line, out, say, say_json, start_bar, stop_spinner};
 
-use super::super::count;
+use super::super::{self as commands, count};
 use super::settle::{self, Runner};
 use super::words::describe;
 use super::{confirm, desk, failure, objects, open, select};
@@ -214,30 +214,40 @@ async fn go(
     };
     match form {
         Form::Json => say_json(&json!({ "run": { "run": run, "changes": number } })),
-        Form::Quiet(_) | Form::Full(_) => say(&format!("Run {run}: {}.", count(number, "recorded change"))),
+        Form::Quiet(_) | Form::Full(_) => {
+            let changes = count(number, "recorded change");
+            match &runner {
+                Runner::Here(_) => say(&format!("Run {run}: {changes}. {}", settle::ALSO)),
+                Runner::There { pid } => {
+                    say(&format!("Run {run}: {changes}."));
+                    say(&format!(
+                        "warning: what the events say is this program's word; their jobs are those of the program that owns the ledger (process {pid})"
+                    ));
+                }
+            }
+        }
     }
     let came = Arc::new(Mutex::new(Came::default()));
     let registry = program.registry.clone();
     let walk = Walk::new(reader, &selection, after);
     let mut running = Running { walk, desk, registry, selection, run, rate: what.rate, came: Arc::clone(&came) };
-    let stop = Stop::listen(program.settings.config.drain, json);
+    let stop = Stop::listen(program.settings.config.drain, Unfinished::Kept, json);
     if !json {
         start_bar(number);
     }
     let reader = open(&program)?;
-    let pid = match runner {
+    let (summary, there) = match runner {
         Runner::Here(ledger) => {
             // Other jobs may be due whose events are not selected.
             program.registry = Registry::from_linked().map_err(|error| Failure::new(Exit::Config, error))?;
             let runtime = program.runtime(Console::new(form), Some(ledger))?;
             let mut sources = Sources::default();
             sources.add(running);
-            runtime.run(sources, stop.requested(), move |rejected| print_rejected(rejected, json)).await;
-            None
+            (runtime.run(sources, stop.requested(), move |rejected| print_rejected(rejected, json)).await, None)
         }
         Runner::There { pid } => {
-            running.all(|| stop.was_requested()).await?;
-            Some(pid)
+            running.all(stop.requested()).await?;
+            (Summary::default(), Some((program, pid)))
         }
     };
     stop_spinner();
@@ -246,14 +256,16 @@ async fn go(
         return Err(failure.with_hint(format!("`replay --resume {run}` goes on from there")));
     }
     sum_up(&came, run, json);
+    if commands::run::has_source_errors(&summary, json) {
+        return Ok(Exit::Unavailable);
+    }
     if !came.is_whole {
         return Ok(Exit::Success);
     }
-    if let Some(pid) = pid.filter(|_| !came.jobs.is_empty()) {
-        drop(stop);
-        settle::follow(&reader, &came.jobs, pid, form).await?;
-    }
-    let jobs = settle::ended(&reader, &came.jobs, json)?;
+    let jobs = match there {
+        Some((program, pid)) => settle::there(program, &reader, &came.jobs, pid, Some(stop)).await?,
+        None => settle::ended(&reader, &came.jobs, json)?,
+    };
     Ok(if came.failed > 0 { Exit::Failed } else { jobs })
 }
 

@@ -1,5 +1,7 @@
 //! How does a run come to one recorded change after another, at the rate that it may, and where does it go on later?
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -115,25 +117,28 @@ impl Running {
         self.came.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Comes to all changes, at the rate; `false` where `is_stopped` says so before.
-    pub(super) async fn all(&mut self, is_stopped: impl Fn() -> bool + Send) -> Result<bool, Failure> {
+    /// Comes to all changes, at the rate; `false` where `stop` comes before.
+    pub(super) async fn all(&mut self, stop: impl Future<Output = ()> + Send) -> Result<bool, Failure> {
+        let mut stop = pin!(stop);
         let mut due = Instant::now();
         let pause = self.rate.map(|rate| Duration::from_secs_f64((1.0 / rate.0).min(86_400.0)));
         loop {
-            if is_stopped() {
-                return Ok(false);
+            let turn = async {
+                match pause {
+                    Some(_) => sleep_until(due).await,
+                    None => tokio::task::yield_now().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut stop => return Ok(false),
+                () = turn => {}
             }
             if !self.step()? {
                 return Ok(true);
             }
             count_change();
-            match pause {
-                Some(pause) => {
-                    due += pause;
-                    sleep_until(due).await;
-                }
-                None => tokio::task::yield_now().await,
-            }
+            due += pause.unwrap_or_default();
         }
     }
 }
@@ -145,7 +150,7 @@ impl Source for Running {
     }
 
     async fn run(mut self, intake: Intake) -> Result<SourceEnd, SourceError> {
-        match self.all(|| intake.is_stopping()).await {
+        match self.all(intake.stopping()).await {
             Err(failure) => {
                 let words = failure.message.clone();
                 self.came().failure = Some(failure);
