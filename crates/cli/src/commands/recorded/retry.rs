@@ -67,8 +67,16 @@ pub(super) fn refused(decided: &Decided, json: bool) {
 /// The jobs of the changes that can be tried again, in the order of recording.
 fn wanted(reader: &Reader, filter: &Filter) -> Result<Vec<RecordedJob>, Failure> {
     let mut jobs = Vec::new();
-    each(reader, filter, |change| jobs.extend(change.jobs.into_iter().filter(|job| can_be_retried(job, filter))))?;
+    each(reader, filter, |change| {
+        let wanted = change.jobs.iter().filter(|job| can_be_retried(job, filter) && !is_in_later_run(job, &change.jobs));
+        jobs.extend(wanted.cloned());
+    })?;
     Ok(jobs)
+}
+
+/// Whether one of the jobs is the same in a later run.
+fn is_in_later_run(job: &RecordedJob, jobs: &[RecordedJob]) -> bool {
+    jobs.iter().any(|other| other.run > job.run && other.event == job.event && other.name == job.name && other.nth == job.nth)
 }
 
 /// Whether the job waits or is dead, and is what was asked for.
