@@ -50,7 +50,8 @@ pub(super) async fn retry(program: Program, ids: &[String], selected: &Selected,
 pub(super) async fn again(program: Program, jobs: Vec<JobRow>) -> Result<Exit, Failure> {
     let decided = desk(&program)?.retry(&jobs, Time::now().0).map_err(failure)?;
     refused(&decided, program.options.json);
-    settle::settle(program, decided.done).await
+    let exit = settle::settle(program, decided.done).await?;
+    Ok(if exit == Exit::Success && !decided.refused.is_empty() { Exit::Failed } else { exit })
 }
 
 /// Says on standard error for which jobs nothing could be decided.
