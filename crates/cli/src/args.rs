@@ -87,9 +87,10 @@ where an update has \"before\" and \"after\".";
 const LISTENING: &str = "\
 With --listen, Hasura's event triggers post to /hasura, or to /hasura/NAME for a trigger of the
 config file, and get the report as answer. GET /healthz, /readyz, /metrics and /version are for
-those who operate it. Where other machines can reach the address, a passphrase is needed: in the environment
-variable DETECTOR_PASSPHRASES (several: `a,b`), or in the config file. Hasura sends it in the header
-x-passphrase, unless the config file names another. TLS is the work of a proxy in front.";
+those who operate it. Where other machines can reach the address, a passphrase is needed: in the
+environment variable DETECTOR_PASSPHRASES (several: `a,b`), or in the config file. Hasura sends it
+in the header x-passphrase, unless the config file names another. TLS is the work of a proxy in
+front.";
 
 /// What there is to say of watching a database.
 const WATCHING: &str = "\

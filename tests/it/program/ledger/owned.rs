@@ -135,6 +135,22 @@ fn whoever_replays_beside_a_program_may_stop_watching_it() {
 }
 
 #[test]
+fn jobs_of_a_program_that_is_gone_meanwhile_run_where_they_are_waited_for() {
+    let place = Place::with("changes.jsonl", &[deletion(1, "logs/log.jsonl")]);
+    std::fs::create_dir(place.path().join("logs")).unwrap();
+    let owner = Owner::with(&place, &["--only", "user.activated"]);
+    let mut retry = place.start(&["retry", "1", "--data", "d"]).spawn();
+    let mut err = BufReader::new(retry.stderr.take().unwrap());
+    said(&mut err, "Ctrl-C stops watching, not them");
+
+    drop(owner);
+
+    said(&mut err, "That program is gone, so the jobs run here. This also goes on with what else is due.");
+    said(&mut err, "1 job: 1 succeeded");
+    assert_eq!(retry.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn whoever_ends_a_program_at_once_is_told_that_the_ledger_keeps_what_is_in_flight() {
     // Its job takes three seconds.
     let slow = json!({
