@@ -67,7 +67,7 @@ A config file with everything it may hold:
   [ledger]  # what happened, on disk
   dir = \"detector-data\"
   retention = \"30d\"
-  max_size = \"10GiB\"
+  max_size = \"10GiB\"  # for example; no limit unless set
   record = \"matched\"  # or \"all\": also changes that no event wanted
 
   [context]  # what jobs and events find with `context(\"webhook_url\")`
@@ -86,10 +86,11 @@ where an update has \"before\" and \"after\".";
 /// What there is to say of listening.
 const LISTENING: &str = "\
 With --listen, Hasura's event triggers post to /hasura, or to /hasura/NAME for a trigger of the
-config file, and get the report as answer. GET /healthz, /readyz and /version are for those who
-operate it. Where other machines can reach the address, a passphrase is needed: in the environment
-variable DETECTOR_PASSPHRASES (several: `a,b`), or in the config file. Hasura sends it in the header
-x-passphrase, unless the config file names another. TLS is the work of a proxy in front.";
+config file, and get the report as answer. GET /healthz, /readyz, /metrics and /version are for
+those who operate it. Where other machines can reach the address, a passphrase is needed: in the
+environment variable DETECTOR_PASSPHRASES (several: `a,b`), or in the config file. Hasura sends it
+in the header x-passphrase, unless the config file names another. TLS is the work of a proxy in
+front.";
 
 /// What there is to say of watching a database.
 const WATCHING: &str = "\

@@ -87,7 +87,11 @@ fn commands(command: &Command, wanted: &str) -> String {
     let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
     let scored = names.iter().map(|name| (strsim::osa_distance(wanted, name), name));
     let near = scored.filter(|(distance, _)| *distance <= TYPOS).min().map(|(_, name)| format!("did you mean `{name}`? "));
-    let what = if command.get_name() == Cli::command().get_name() { "the commands are" } else { "what can be made is" };
+    let what = match command.get_name() {
+        "new" => "what can be made is",
+        name if name == Cli::command().get_name() => "the commands are",
+        _ => "its commands are",
+    };
     format!("{}{what} {}", near.unwrap_or_default(), names.join(", "))
 }
 
@@ -164,6 +168,18 @@ mod tests {
         insta::assert_snapshot!(said(&["new", "event", "a.b", "--git=x"]), @r"
         unexpected argument '--git' found
         it stands behind a command that knows it: `new app --git`; `--help` shows more
+        ");
+    }
+
+    #[test]
+    fn a_command_below_another_is_answered_with_those_beside_it() {
+        insta::assert_snapshot!(said(&["ledger", "chekc"]), @r"
+        unrecognized subcommand 'chekc'
+        did you mean `check`? its commands are check, backup, migrate; `--help` shows more
+        ");
+        insta::assert_snapshot!(said(&["dead-letters", "lst"]), @r"
+        unrecognized subcommand 'lst'
+        did you mean `list`? its commands are list, show, retry, drop; `--help` shows more
         ");
     }
 

@@ -8,11 +8,15 @@ use crate::fault::Fault;
 use crate::files::Files;
 use crate::mark::{self, Found};
 use crate::open_error::OpenError;
-use crate::rows::{self, Record, Run, Sql};
+use crate::rows::{self, Letter, Record, Run, Sql};
 use crate::schema::{self, Access};
 use crate::store::Store;
 
 static RUN: Sql = Sql::new(|| Run::TABLE.find("WHERE run = ?1"));
+static OPEN_LETTERS: Sql = Sql::new(|| Letter::TABLE.find("WHERE job = ?1 AND resolved_at IS NULL"));
+
+/// What is decided on a dead letter whose job a later run has.
+const REPLAYED: &str = "replayed";
 
 /// A ledger that somebody writes to who does not own it, in short transactions between those of its owner, who notices them.
 #[derive(Debug)]
@@ -57,13 +61,17 @@ impl Desk {
         }
     }
 
-    /// Lets jobs be run again, with their retries before them: dead letters, dropped ones, and those that wait, at once.
+    /// Lets jobs be run again, with their retries before them: dead letters, dropped ones, and those that wait, at once. A job that
+    /// a later run has is refused: it would run twice.
     ///
     /// # Errors
     ///
     /// [`LedgerError`] when nothing could be written.
     pub fn retry(&mut self, jobs: &[JobRow], at: Millis) -> Result<Decided, LedgerError> {
-        self.decide(jobs, &Entry::Retried { at })
+        self.decide(jobs, &Entry::Retried { at }, |store, job| match later_run(store, job)? {
+            Some(run) => Err(refused(format!("job {job}: run {run} has it anew"))),
+            None => Ok(()),
+        })
     }
 
     /// Decides that jobs are not to be run: dead letters, and those that wait.
@@ -72,14 +80,20 @@ impl Desk {
     ///
     /// [`LedgerError`] when nothing could be written.
     pub fn drop_jobs(&mut self, jobs: &[JobRow], at: Millis) -> Result<Decided, LedgerError> {
-        self.decide(jobs, &Entry::Dropped { at })
+        self.decide(jobs, &Entry::Dropped { at }, |_, _| Ok(()))
     }
 
-    fn decide(&mut self, jobs: &[JobRow], entry: &Entry) -> Result<Decided, LedgerError> {
+    /// Notes an entry of each job that `may` have it.
+    fn decide(
+        &mut self,
+        jobs: &[JobRow],
+        entry: &Entry,
+        may: impl Fn(&Store, JobRow) -> Result<(), Fault>,
+    ) -> Result<Decided, LedgerError> {
         let decided = self.store.transact(|store| {
             let mut decided = Decided::default();
             for job in jobs {
-                match store.note(&[(*job, entry.clone())]) {
+                match may(store, *job).and_then(|()| store.note(&[(*job, entry.clone())])) {
                     Ok(()) => decided.done.push(*job),
                     Err(Fault::Refused(error)) => decided.refused.push((*job, reason(error))),
                     Err(fault) => return Err(fault),
@@ -107,7 +121,8 @@ impl Desk {
     }
 
     /// Adds to a run what the later code says of a change, with jobs that wait until `due`; a change that the run has reached already
-    /// is left as it is. Returns the rows of the jobs.
+    /// is left as it is. Returns the rows of the jobs. Where one of them is a dead letter of a former run, that is decided with it:
+    /// the job is replayed, and the former one dropped.
     ///
     /// # Errors
     ///
@@ -132,6 +147,9 @@ impl Desk {
             let count: i64 = store.connection().query_row(sql, [change], |row| row.get(0))?;
             if count == 0 {
                 return Err(refused(format!("there is no change {change}")));
+            }
+            for job in jobs {
+                replace_former(store, change, run, job)?;
             }
             let state = JobState { stage: Stage::Waiting { due }, attempts: 0, failures: 0 };
             let rows = store.put_verdicts(change, run, verdicts, jobs, state)?;
@@ -159,6 +177,34 @@ impl Desk {
 
 fn find_run(store: &Store, run: i64) -> Result<Run, Fault> {
     rows::one(store.connection(), &RUN, [run])?.ok_or_else(|| refused(format!("there is no run {run}")))
+}
+
+/// Drops the dead letters of former runs whose job `declared` is.
+fn replace_former(store: &mut Store, change: ChangeRow, run: i64, declared: &DeclaredJob) -> Result<(), Fault> {
+    const DEAD: &str =
+        "SELECT job FROM jobs WHERE change = ?1 AND run < ?2 AND event = ?3 AND name = ?4 AND nth = ?5 AND stage = 'dead'";
+    let of = (change, run, declared.event, &*declared.name, declared.nth);
+    let dead = {
+        let mut statement = store.connection().prepare_cached(DEAD)?;
+        statement.query_map(of, |row| row.get(0))?.collect::<Result<Vec<JobRow>, _>>()?
+    };
+    let at = store.time();
+    for job in dead {
+        let letters: Vec<Letter<'_>> = rows::all(store.connection(), &OPEN_LETTERS, [job])?;
+        store.note(&[(job, Entry::Dropped { at })])?;
+        for letter in letters {
+            let replayed = Letter { resolved_at: Some(at), resolution: Some(REPLAYED.into()), ..letter };
+            rows::replace(store.connection(), &replayed)?;
+        }
+    }
+    Ok(())
+}
+
+/// The last run behind that of a job which has the same job of the change.
+fn later_run(store: &Store, job: JobRow) -> Result<Option<i64>, Fault> {
+    const LATER: &str = "SELECT max(later.run) FROM jobs JOIN jobs AS later USING (change, event, name, nth) \
+                         WHERE jobs.job = ?1 AND later.run > jobs.run";
+    Ok(store.connection().prepare_cached(LATER)?.query_row([job], |row| row.get(0))?)
 }
 
 fn refused(why: String) -> Fault {

@@ -99,7 +99,7 @@ CREATE TABLE dead_letters (
     reason      TEXT    NOT NULL,
     died_at     INTEGER NOT NULL,
     resolved_at INTEGER,
-    resolution  TEXT,                  -- retried, dropped
+    resolution  TEXT,                  -- retried, dropped, replayed (the job is in a later run)
     sum         INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX dead_letters_open ON dead_letters (died_at) WHERE resolved_at IS NULL;

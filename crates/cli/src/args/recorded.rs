@@ -39,23 +39,28 @@ const RETRY: &str = "\
 Jobs that are dead letters, or wait for their next attempt, are tried again, with all of their
 retries before them. The verdict that was recorded stands: no event is detected anew (`replay`
 does that). Where no program owns the ledger, the jobs run right here, with the events of this
-program; else the program that runs takes them up within a second, and this one tells how they
-end.
+program, and so does whatever else in the ledger is due; else the program that runs takes them up
+within a second, and this one tells how they end. Where nothing happens to them for 30 s, because
+that program watches for other events, this one waits no longer.
 
 Examples:
   detector retry 42
   detector retry --event parcel.delivered --since 1h --dry-run
   detector retry --status waiting
 
-Exit codes: 0 all succeeded; 1 a job failed again, or waits for its next attempt; 66 no such
-change.";
+Exit codes: 0 all succeeded; 1 a job failed again, waits for its next attempt, or was not taken
+up; 66 no such change; 69 the ledger cannot go on.";
 
 /// What there is to say of replaying.
 const REPLAY: &str = "\
 Recorded changes go through the events of this program as they are now, as a run of their own:
 what was recorded stays. A job that has succeeded for a change, or whose effect is `once`, is
-left out, unless it is asked for. --event names the events that are asked; all of this program,
-where it is left out.
+left out, unless it is asked for. A dead letter whose job is replayed is decided on with that.
+--event names the events that are asked; all of this program, where it is left out.
+
+Where no program owns the ledger, the jobs run here, and so does whatever else in it is due. Beside
+a program that runs, what the events say is this program's word, and their jobs are those of the
+program that runs.
 
 Examples:
   detector replay --event parcel.lost --since 7d --dry-run
@@ -65,13 +70,15 @@ Examples:
   detector replay --all --yes                        everything that was recorded
 
 Exit codes: 0 all went well; 1 a job or an event's own code failed; 2 nothing says which
-changes, and --all is missing; 66 no such change or run.";
+changes, and --all is missing; 66 no such change or run; 69 the ledger cannot go on.";
 
 /// What there is to say of dead letters.
 const LETTERS: &str = "\
 A job becomes a dead letter where its last attempt failed, where it was interrupted and must not
 be done twice, or where nothing can run it any more. It stays until somebody decides: it is
-tried again, or dropped.
+tried again, or dropped. A `replay` that has its job anew decides on it, too.
+
+Where no program owns the ledger, `retry` runs the jobs here, and whatever else in it is due.
 
 Examples:
   detector dead-letters list
@@ -79,6 +86,11 @@ Examples:
   detector dead-letters retry 3 4
   detector dead-letters retry --all
   detector dead-letters drop --event parcel.delivered --yes";
+
+/// What there is to say of trying dead letters again.
+const LETTERS_RETRY: &str = "\
+Where no program owns the ledger, the jobs run here, and so does whatever else in the ledger is due;
+else the program that runs takes them up, and this one tells how they end.";
 
 /// What there is to say of the ledger itself.
 const UPKEEP: &str = "\
@@ -285,6 +297,7 @@ pub(crate) enum Letters {
         kept: Kept,
     },
     /// Try the jobs of dead letters again
+    #[command(after_help = LETTERS_RETRY)]
     Retry {
         #[command(flatten)]
         which: Which,

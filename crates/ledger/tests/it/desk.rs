@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use event_detector_ledger::{Desk, OpenError, backup, check};
-use event_detector_runtime::{Ledger, RecordedVerdict, Said, Stage};
+use event_detector_runtime::{DeclaredJob, Ledger, RecordedVerdict, Said, Stage};
 use futures::FutureExt;
 use futures::executor::block_on;
 
@@ -76,6 +76,29 @@ fn a_run_adds_jobs_that_the_owner_takes_up_and_goes_on_where_it_was() {
     assert_eq!(rows(dir.path(), "SELECT reached, finished_at > 0 FROM runs"), [format!("{} 1", changes[1])]);
     assert!(desk.add_to_run(run, changes[1] + 1, &verdicts, &[], 0).unwrap_err().to_string().contains("run 1 is finished"));
     assert!(desk.finish_run(7).unwrap_err().to_string().contains("there is no run 7"));
+    assert!(check(dir.path()).unwrap().is_whole());
+}
+
+#[test]
+fn a_run_takes_dead_letters_over_so_that_no_job_runs_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    let jobs = begin(&ledger, "1", vec![job("one"), DeclaredJob { nth: 1, ..job("one") }, job("other")]);
+    note(&ledger, jobs.iter().map(|job| (*job, died())).collect());
+    let verdicts = [RecordedVerdict { event: EVENT, fires: true, said: Said::Detected, detail: None }];
+    let mut desk = Desk::open(dir.path()).unwrap();
+
+    let run = desk.begin_run("{}").unwrap();
+    let added = desk.add_to_run(run, 1, &verdicts, &[job("one")], 0).unwrap();
+    let decided = desk.retry(&[jobs[0], jobs[1], added[0]], 0).unwrap();
+
+    assert_eq!(decided.done, [jobs[1], added[0]]);
+    assert_eq!(decided.refused, [(jobs[0], format!("job {}: run {run} has it anew", jobs[0]))]);
+    assert_eq!(rows(dir.path(), "SELECT stage FROM jobs ORDER BY job"), ["dropped", "waiting", "dead", "waiting"]);
+    assert_eq!(rows(dir.path(), "SELECT resolution FROM dead_letters ORDER BY letter"), ["replayed", "retried", "null"]);
+    let taken = now(ledger.take_due(9)).unwrap();
+    assert_eq!(taken.iter().flat_map(|taken| &taken.jobs).map(|job| job.row).collect::<Vec<_>>(), [jobs[1], added[0]]);
+    assert_eq!(ledger.stats().open_dead_letters, 1);
     assert!(check(dir.path()).unwrap().is_whole());
 }
 

@@ -133,7 +133,11 @@ fn a_ledger_is_checked_copied_and_found_damaged() {
     std::fs::create_dir(place.path().join("copy")).unwrap();
     place.run(&["ledger", "backup", "copy/ledger.db"], 0);
     assert!(place.run(&["ledger", "backup", "copy/ledger.db"], 73).err.contains("`copy/ledger.db` is there already"));
+    // What somebody else has there is not touched.
+    std::fs::write(place.path().join("copy/ledger.db.new"), "mine").unwrap();
     place.run(&["ledger", "backup", "copy/ledger.db", "--force"], 0);
+    assert_eq!(std::fs::read_to_string(place.path().join("copy/ledger.db.new")).unwrap(), "mine");
+    assert_eq!(std::fs::read_dir(place.path().join("copy")).unwrap().count(), 2, "the copy, and what was there");
     assert_eq!(place.json(&["events", "--data", "copy"], 0).len(), 2, "the copy is a ledger");
 
     let file = place.path().join("copy/ledger.db");

@@ -4,6 +4,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Stdio};
 
+use serde_json::json;
+
 use super::super::{said, signal};
 use super::{Place, deletion, large_order};
 
@@ -16,7 +18,11 @@ struct Owner {
 
 impl Owner {
     fn start(place: &Place) -> Self {
-        let mut start = place.start(&["run", "--file", "-", "--data", "d", "--quiet"]);
+        Self::with(place, &[])
+    }
+
+    fn with(place: &Place, arguments: &[&str]) -> Self {
+        let mut start = place.start(&[&["run", "--file", "-", "--data", "d", "--quiet"], arguments].concat());
         let mut child = start.spawn();
         said(&mut BufReader::new(child.stderr.take().unwrap()), "Ledger in d.");
         let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
@@ -105,4 +111,64 @@ fn what_a_killed_program_left_is_shown_and_goes_on() {
     let next = place.start(&["run", "--file", "-", "--data", "d"]).input(large_order(7).to_string()).ended().expect(1);
     assert!(next.err.contains("Handled 1 change"), "{}", next.err);
     assert_eq!(place.json(&["events"], 0).len(), 2);
+}
+
+#[test]
+fn whoever_replays_beside_a_program_may_stop_watching_it() {
+    let place = Place::with("changes.jsonl", &[deletion(1, "logs/log.jsonl")]);
+    // It does not take the job up.
+    let owner = Owner::with(&place, &["--only", "user.activated"]);
+    let mut replay = place.start(&["replay", "1", "--data", "d"]).spawn();
+    let mut err = BufReader::new(replay.stderr.take().unwrap());
+    let warning = said(&mut err, "warning: what the events say is this program's word");
+    assert!(warning.contains(&format!("(process {})", owner.child.id())), "{warning}");
+    said(&mut err, "Ctrl-C stops watching, not them");
+
+    signal(&replay, "TERM");
+
+    said(&mut err, "1 job: 0 succeeded");
+    assert_eq!(replay.wait().unwrap().code(), Some(0));
+    assert_eq!(
+        place.json(&["events", "--status", "running"], 0).len() + place.json(&["events", "--status", "waiting"], 0).len(),
+        1
+    );
+}
+
+#[test]
+fn jobs_of_a_program_that_is_gone_meanwhile_run_where_they_are_waited_for() {
+    let place = Place::with("changes.jsonl", &[deletion(1, "logs/log.jsonl")]);
+    std::fs::create_dir(place.path().join("logs")).unwrap();
+    let owner = Owner::with(&place, &["--only", "user.activated"]);
+    let mut retry = place.start(&["retry", "1", "--data", "d"]).spawn();
+    let mut err = BufReader::new(retry.stderr.take().unwrap());
+    said(&mut err, "Ctrl-C stops watching, not them");
+
+    drop(owner);
+
+    said(&mut err, "That program is gone, so the jobs run here. This also goes on with what else is due.");
+    said(&mut err, "1 job: 1 succeeded");
+    assert_eq!(retry.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn whoever_ends_a_program_at_once_is_told_that_the_ledger_keeps_what_is_in_flight() {
+    // Its job takes three seconds.
+    let slow = json!({
+        "operation": "update", "collection": "moves", "key": 1, "before": { "address": { "city": "a" } },
+        "after": { "address": { "city": "b" } },
+    });
+    for (arguments, words) in [(["--data", "d"], "the ledger has the work in flight"), (["--log", "warn"], "is lost")] {
+        let place = Place::new();
+        let mut program = place.start(&[&["run", "--file", "-", "--quiet"][..], &arguments].concat()).spawn();
+        let (mut input, mut err) = (program.stdin.take().unwrap(), BufReader::new(program.stderr.take().unwrap()));
+        writeln!(input, "{slow}\n{}", deletion(2, "log.jsonl")).unwrap();
+        said(&mut BufReader::new(program.stdout.as_mut().unwrap()), "move.deleted");
+        signal(&program, "TERM");
+        said(&mut err, "Stopping");
+
+        signal(&program, "TERM");
+
+        said(&mut err, words);
+        assert_eq!(program.wait().unwrap().code(), Some(143));
+    }
 }

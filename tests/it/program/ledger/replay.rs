@@ -2,6 +2,10 @@
 
 #[cfg(unix)]
 use std::io::{BufRead, BufReader};
+#[cfg(unix)]
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::super::parsed;
 #[cfg(unix)]
@@ -66,6 +70,25 @@ fn what_was_recorded_before_an_event_was_written_is_found_by_it() {
 }
 
 #[test]
+fn a_dead_letter_that_is_replayed_is_not_tried_again_as_well() {
+    let place = Place::with("changes.jsonl", &[deletion(1, "logs/log.jsonl")]);
+    // Its cause is still there, so it dies again.
+    place.run(&["replay", "1"], 1);
+    let letters = place.json(&["dead-letters", "list", "--all"], 0);
+    assert_eq!(letters.iter().map(|letter| &letter["resolution"]).collect::<Vec<_>>(), [&"replayed".into(), &Value::Null]);
+    std::fs::create_dir(place.path().join("logs")).unwrap();
+
+    let replayed = place.run(&["replay", "1"], 0).err;
+
+    assert!(replayed.contains("1 job: 1 succeeded."), "{replayed}");
+    assert!(place.run(&["retry", "1"], 0).err.contains("No job of 1 such change waits or is dead"));
+    assert!(place.run(&["dead-letters", "retry", "--all"], 0).err.contains("no such dead letters"));
+    assert!(place.run(&["dead-letters", "retry", "1"], 2).err.contains("was replayed already"));
+    assert_eq!(std::fs::read_to_string(place.path().join("logs/log.jsonl")).unwrap().lines().count(), 1);
+    assert!(place.run(&["ledger", "check"], 0).out.contains("is whole"));
+}
+
+#[test]
 fn everything_is_replayed_only_when_that_is_said() {
     let place = place();
 
@@ -88,15 +111,18 @@ fn everything_is_replayed_only_when_that_is_said() {
 fn a_run_that_was_cut_off_goes_on_where_it_was() {
     let changes: Vec<_> = (1..=4).map(|key| deletion(key, "log.jsonl")).collect();
     let place = Place::with("changes.jsonl", &changes);
-    let arguments = ["replay", "--all", "--include-succeeded", "--rate", "2/s", "--quiet", "--data", "d"];
+    // Whoever stops it does not wait for the next one.
+    let arguments = ["replay", "--all", "--include-succeeded", "--rate", "1/h", "--quiet", "--data", "d"];
     let mut child = place.start(&arguments).spawn();
     let mut shown = BufReader::new(child.stdout.take().unwrap());
     let err = BufReader::new(child.stderr.take().unwrap());
 
     said(&mut shown, "move.deleted");
+    let stopped = Instant::now();
     signal(&child, "INT");
     let told: Vec<String> = err.lines().map(Result::unwrap).collect();
     child.wait().unwrap();
+    assert!(stopped.elapsed() < Duration::from_secs(10), "{told:?}");
     let rest = place.run(&["replay", "--resume", "1"], 0).err;
 
     assert!(told.iter().any(|line| line.contains("It was cut off; `replay --resume 1` goes on from there.")), "{told:?}");

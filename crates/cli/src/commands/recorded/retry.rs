@@ -50,7 +50,8 @@ pub(super) async fn retry(program: Program, ids: &[String], selected: &Selected,
 pub(super) async fn again(program: Program, jobs: Vec<JobRow>) -> Result<Exit, Failure> {
     let decided = desk(&program)?.retry(&jobs, Time::now().0).map_err(failure)?;
     refused(&decided, program.options.json);
-    settle::settle(program, decided.done).await
+    let exit = settle::settle(program, decided.done).await?;
+    Ok(if exit == Exit::Success && !decided.refused.is_empty() { Exit::Failed } else { exit })
 }
 
 /// Says on standard error for which jobs nothing could be decided.
@@ -67,8 +68,16 @@ pub(super) fn refused(decided: &Decided, json: bool) {
 /// The jobs of the changes that can be tried again, in the order of recording.
 fn wanted(reader: &Reader, filter: &Filter) -> Result<Vec<RecordedJob>, Failure> {
     let mut jobs = Vec::new();
-    each(reader, filter, |change| jobs.extend(change.jobs.into_iter().filter(|job| can_be_retried(job, filter))))?;
+    each(reader, filter, |change| {
+        let wanted = change.jobs.iter().filter(|job| can_be_retried(job, filter) && !is_in_later_run(job, &change.jobs));
+        jobs.extend(wanted.cloned());
+    })?;
     Ok(jobs)
+}
+
+/// Whether one of the jobs is the same in a later run.
+fn is_in_later_run(job: &RecordedJob, jobs: &[RecordedJob]) -> bool {
+    jobs.iter().any(|other| other.run > job.run && other.event == job.event && other.name == job.name && other.nth == job.nth)
 }
 
 /// Whether the job waits or is dead, and is what was asked for.

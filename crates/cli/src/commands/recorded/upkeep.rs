@@ -85,14 +85,9 @@ fn back_up(program: &Program, file: &Path, force: bool) -> Result<Exit, Failure>
     };
     if force && file.exists() {
         // The old copy goes only when the new one is there.
-        let mut beside = file.as_os_str().to_owned();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
+        let beside = beside(file);
         let cannot =
             |error: std::io::Error| Failure::new(Exit::CannotCreate, format!("`{}` cannot be replaced: {error}", file.display()));
-        if beside.exists() {
-            std::fs::remove_file(&beside).map_err(cannot)?;
-        }
         copy(&beside)?;
         std::fs::rename(&beside, file).map_err(cannot)?;
     } else {
@@ -107,6 +102,13 @@ fn back_up(program: &Program, file: &Path, force: bool) -> Result<Exit, Failure>
         )),
     }
     Ok(Exit::Success)
+}
+
+/// Where a copy is made that is to take the place of `file`: a name that no other program takes.
+fn beside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    name.into()
 }
 
 fn migrate(program: &Program) -> Result<Exit, Failure> {

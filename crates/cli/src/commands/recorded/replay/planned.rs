@@ -102,13 +102,15 @@ impl Planned {
 fn left_out(job: &DeclaredJob, recorded: &[RecordedJob], selection: &Selection) -> Option<LeftOut> {
     let same = |known: &&RecordedJob| known.event == job.event && known.name == job.name && known.nth == job.nth;
     let has = |wanted: fn(Stage) -> bool| recorded.iter().filter(same).any(|known| wanted(known.state.stage));
+    // A run drops what it takes over from former ones.
+    let last = recorded.iter().filter(same).max_by_key(|known| known.run);
     if has(|stage| !stage.is_final()) {
         Some(LeftOut::Open)
     } else if job.effect == Effect::Once && !selection.include_once {
         Some(LeftOut::Once)
     } else if has(|stage| stage == Stage::Succeeded) && !selection.include_succeeded {
         Some(LeftOut::Succeeded)
-    } else if has(|stage| stage == Stage::Dropped) {
+    } else if last.is_some_and(|known| known.state.stage == Stage::Dropped) {
         Some(LeftOut::Dropped)
     } else {
         None
@@ -140,10 +142,10 @@ mod tests {
     }
 
     fn recorded(jobs: &[(&str, u32, Stage)]) -> RecordedChange {
-        let job = |(name, nth, stage): &(&str, u32, Stage)| RecordedJob {
+        let job = |(run, (name, nth, stage)): (i64, &(&str, u32, Stage))| RecordedJob {
             row: 1,
             change: 1,
-            run: 0,
+            run,
             event: "a".to_owned(),
             name: (*name).to_owned(),
             nth: *nth,
@@ -169,7 +171,7 @@ mod tests {
             recorded_at: 0,
             deaths: 0,
             verdicts: Vec::new(),
-            jobs: jobs.iter().map(job).collect(),
+            jobs: (0..).zip(jobs).map(job).collect(),
         }
     }
 
@@ -203,6 +205,9 @@ mod tests {
         }
         assert_eq!(left_out(&[("send", 1, Stage::Dropped)], &all), send(LeftOut::Dropped));
         assert_eq!(left_out(&[("send", 1, Stage::Dead)], &all), []);
+        // The run before this one dropped what it took over.
+        assert_eq!(left_out(&[("send", 1, Stage::Dropped), ("send", 1, Stage::Dead)], &all), []);
+        assert_eq!(left_out(&[("send", 1, Stage::Dropped), ("send", 1, Stage::Dropped)], &all), send(LeftOut::Dropped));
     }
 
     #[test]
