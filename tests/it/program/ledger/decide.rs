@@ -105,3 +105,20 @@ fn jobs_that_could_not_be_taken_up_are_told_and_in_the_exit_code() {
 
     assert_eq!(written(&place), 0);
 }
+
+#[test]
+fn the_programs_own_context_is_that_of_the_attempt_and_is_not_stored() {
+    let place = Place::new();
+    std::fs::write(place.path().join("changes.jsonl"), format!("{}\n", large_order(7))).unwrap();
+    let first = "webhook_url=http://canary@127.0.0.1:9/";
+    place.run(&["run", "--file", "changes.jsonl", "--context", first], 1);
+
+    place.run(&["retry", "1", "--context", "webhook_url=http://127.0.0.1:11/"], 1);
+
+    let shown = place.json(&["show", "1"], 0).remove(0).to_string();
+    assert!(shown.contains("127.0.0.1:9)") && shown.contains("127.0.0.1:11)"), "{shown}");
+    for file in std::fs::read_dir(place.path().join("d")).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(6).any(|window| window == b"canary"));
+    }
+}

@@ -37,7 +37,7 @@ pub(super) async fn replay(program: Program, what: Replay) -> Result<Exit, Failu
     };
     let number = reader.count(&selection.filter(), after, selection.up_to).map_err(failure)?;
     if what.dry_run {
-        return dry_run(&program, Walk::new(reader, &selection, after), &selection);
+        return dry_run(&program, Walk::new(reader, &selection, after, program.settings.context.clone()), &selection);
     }
     if number == 0 && what.resume.is_none() {
         return Ok(nothing(&program));
@@ -229,7 +229,7 @@ async fn go(
     }
     let came = Arc::new(Mutex::new(Came::default()));
     let registry = program.registry.clone();
-    let walk = Walk::new(reader, &selection, after);
+    let walk = Walk::new(reader, &selection, after, program.settings.context.clone());
     let mut running = Running { walk, desk, registry, selection, run, rate: what.rate, came: Arc::clone(&came) };
     let stop = Stop::listen(program.settings.config.drain, Unfinished::Kept, json);
     if !json {

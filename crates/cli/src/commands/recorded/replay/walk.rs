@@ -8,6 +8,7 @@ use std::time::Duration;
 use event_detector::{Change, Registry};
 use event_detector_ledger::{Desk, Filter, Order, Reader, RecordedChange};
 use event_detector_runtime::{ChangeRow, Intake, JobRow, Source, SourceEnd, SourceError};
+use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::{Rate, Time};
@@ -35,13 +36,15 @@ pub(super) struct Walk {
     up_to: ChangeRow,
     last: ChangeRow,
     page: std::vec::IntoIter<RecordedChange>,
+    /// The program's own context, which is not recorded.
+    context: Map<String, Value>,
 }
 
 impl Walk {
     /// The walk over what is behind a row.
-    pub(super) fn new(reader: Reader, selection: &Selection, last: ChangeRow) -> Self {
+    pub(super) fn new(reader: Reader, selection: &Selection, last: ChangeRow, context: Map<String, Value>) -> Self {
         let (filter, up_to) = (selection.filter(), selection.up_to);
-        Self { reader, filter, up_to, last, page: Vec::new().into_iter() }
+        Self { reader, filter, up_to, last, page: Vec::new().into_iter(), context }
     }
 
     /// The next change.
@@ -53,7 +56,10 @@ impl Walk {
         self.last = recorded.row;
         // One that is gone meanwhile has nothing to be asked about.
         let gone = || Err("it is not kept any more".to_owned());
-        let content = self.reader.content(recorded.row).map_err(failure)?.unwrap_or_else(gone);
+        let mut content = self.reader.content(recorded.row).map_err(failure)?.unwrap_or_else(gone);
+        if let Ok(change) = &mut content {
+            change.add_default_context(&self.context);
+        }
         Ok(Some(Met { recorded, content }))
     }
 }
