@@ -1,11 +1,12 @@
 //! Is damage to the files of a ledger told, or harmless?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use fastrand::Rng;
 use tokio::time::sleep;
 
@@ -19,6 +20,17 @@ const FILES: [&str; 3] = ["ledger.db", "ledger.db-wal", "mark"];
 
 /// The bytes of a page of SQLite.
 const PAGE: usize = 4096;
+
+/// So many damages are not all told, and not all harmless.
+const MANY: usize = 20;
+
+/// What came of the damages.
+#[derive(Debug, Clone, Copy, Default)]
+struct Found {
+    damages: usize,
+    told: usize,
+    harmless: usize,
+}
 
 /// Something that happens to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,37 +64,66 @@ pub(crate) async fn damages(mut run: Run, folder: &Path, changes: usize, damages
     run.settle(&written).await?;
     run.kill().await?;
     copy(&data, &sound)?;
-    let before = history::read(&history::open(&data)?)?;
-    let (mut told, mut harmless) = (0, 0);
+    let before = read(&data)?;
+    replace(&sound, &data)?;
+    // Whoever cries at everything tells nothing.
+    if let Some(what) = told(&mut run).await?.or_else(|| difference(&before, read(&data))) {
+        run.violate(Promise::DamageTold, format!("nothing happened to a ledger, and still: {what}"));
+    }
+    let mut found = Found { damages, ..Found::default() };
     for _ in 0..damages {
         replace(&sound, &data)?;
         let (file, damage) = any(&mut run.rng, &data)?;
         damage.happen(&data.join(file))?;
-        if is_told(&mut run).await? {
-            told += 1;
+        if told(&mut run).await?.is_some() {
+            found.told += 1;
             continue;
         }
-        let after = history::open(&data).and_then(|connection| history::read(&connection));
-        match difference(&before, after) {
-            None => harmless += 1,
+        match difference(&before, read(&data)) {
+            None => found.harmless += 1,
             Some(what) => run.violate(Promise::DamageTold, format!("{damage:?} of {file} was not told, and {what}")),
         }
     }
+    found.check()?;
     let counted = Counted { recorded: before.changes.len(), jobs: before.jobs.len(), ..Counted::default() };
     let mut judged = run.judged(counted);
-    judged.remark = Some(format!("{damages} damages: {told} told, {harmless} harmless"));
+    judged.remark = Some(found.to_string());
     Ok(judged)
 }
 
-/// Starts the program on a ledger, lets it work, and stops it; whether anything was said of damage.
-async fn is_told(run: &mut Run) -> anyhow::Result<bool> {
+impl Found {
+    /// Whether the damages prove anything: among many there are some of either kind.
+    fn check(&self) -> anyhow::Result<()> {
+        let Self { damages, told, harmless } = *self;
+        let is_proof = damages < MANY || (told > 0 && harmless > 0);
+        ensure!(is_proof, "{self}: with so many there are some of either kind, so nothing is proved");
+        Ok(())
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { damages, told, harmless } = self;
+        write!(formatter, "{damages} damages: {told} told, {harmless} harmless")
+    }
+}
+
+/// Starts the program on a ledger, lets it work, and stops it; what was said of damage.
+async fn told(run: &mut Run) -> anyhow::Result<Option<String>> {
     let logged = run.log()?.len();
     if run.begin_or_end().await? {
         run.stop().await?;
     }
     let log = run.log()?.split_off(logged);
-    let said = log.lines().any(|line| line.contains("ledger") && (line.contains("damaged") || line.contains("lost")));
-    Ok(said || run.check().await?.is_some())
+    let said = log.lines().find(|line| line.contains("ledger") && (line.contains("damaged") || line.contains("lost")));
+    match said {
+        Some(said) => Ok(Some(said.to_owned())),
+        None => run.check().await,
+    }
+}
+
+fn read(data: &Path) -> anyhow::Result<Ledger> {
+    history::open(data).and_then(|connection| history::read(&connection))
 }
 
 /// What of the ledger before is not in the one after; nothing, where all is there.
@@ -197,6 +238,17 @@ mod tests {
         assert_eq!(changed(Damage::Zeros { page: 2 })[PAGE * 2..], [0; 10]);
         assert_eq!(changed(Damage::Swapped { one: 0, other: 1 })[..PAGE], [1; PAGE]);
         assert_eq!(changed(Damage::Swapped { one: 0, other: 2 })[..11], [2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0]);
+    }
+
+    #[test]
+    fn many_damages_that_are_all_told_or_all_harmless_prove_nothing() {
+        for (damages, told, harmless, is_proof) in
+            [(100, 60, 40, true), (20, 20, 0, false), (20, 0, 20, false), (19, 19, 0, true), (0, 0, 0, true)]
+        {
+            let found = Found { damages, told, harmless };
+
+            assert_eq!(found.check().is_ok(), is_proof, "{found}");
+        }
     }
 
     #[test]

@@ -138,9 +138,9 @@ fn torture(arguments: &Arguments) -> anyhow::Result<bool> {
         print!("{}", table(&outcomes));
     }
     for outcome in &outcomes {
-        eprint!("{}", outcome.words(arguments.spoil.is_some()));
+        eprint!("{}", outcome.words());
     }
-    let went_well = outcomes.iter().all(|outcome| outcome.went_well(arguments.spoil.is_some()));
+    let went_well = outcomes.iter().all(Outcome::went_well);
     if !went_well {
         eprintln!("torture: again with the same choices: cargo xtask torture {}", repeat(arguments, seed, &outcomes));
     }
@@ -150,7 +150,7 @@ fn torture(arguments: &Arguments) -> anyhow::Result<bool> {
 /// The arguments that repeat the choices of the run.
 fn repeat(arguments: &Arguments, seed: u64, outcomes: &[Outcome]) -> String {
     let Arguments { changes, kills, stops, damages, .. } = arguments;
-    let wrong = outcomes.iter().find(|outcome| !outcome.went_well(arguments.spoil.is_some()));
+    let wrong = outcomes.iter().find(|outcome| !outcome.went_well());
     let what = match (arguments.spoil, wrong) {
         (Some(spoil), _) => format!("--spoil {}", spoil.name()),
         (None, Some(outcome)) => format!("--kind {}", outcome.kind),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::check::{Counted, Violation};
+use crate::check::{Counted, Promise, Violation};
 
 /// Violations that are told in words; the rest is counted.
 const TOLD: usize = 10;
@@ -31,6 +31,8 @@ pub(crate) struct Outcome {
     pub(crate) with: String,
     pub(crate) seed: u64,
     pub(crate) seconds: f64,
+    /// What must be found broken, where the program was told to break a promise.
+    pub(crate) spoilt: Option<Promise>,
     #[serde(flatten)]
     pub(crate) end: End,
     /// Where the files of the run are, when something is wrong.
@@ -80,27 +82,30 @@ impl Times {
 
 impl Outcome {
     /// Whether all promises were kept; with a promise that is broken on purpose, whether that was noticed.
-    pub(crate) fn went_well(&self, is_spoilt: bool) -> bool {
-        match &self.end {
-            End::Judged { violations, .. } => violations.is_empty() != is_spoilt,
-            End::Failed { .. } => false,
-            End::Skipped { .. } => !is_spoilt,
+    pub(crate) fn went_well(&self) -> bool {
+        match (&self.end, self.spoilt) {
+            (End::Judged { violations, .. }, None) => violations.is_empty(),
+            // Whatever else is broken may have another cause.
+            (End::Judged { violations, .. }, Some(spoilt)) => violations.iter().any(|violation| violation.promise == spoilt),
+            (End::Failed { .. }, _) => false,
+            (End::Skipped { .. }, spoilt) => spoilt.is_none(),
         }
     }
 
     /// What is to be said besides the numbers.
-    pub(crate) fn words(&self, is_spoilt: bool) -> String {
+    pub(crate) fn words(&self) -> String {
         let mut words = String::new();
         let Self { kind, with, .. } = self;
         let _never_fails = match &self.end {
             End::Failed { why } => writeln!(words, "torture: {kind} {with}: FAILED: {why}"),
             End::Skipped { why } => writeln!(words, "torture: {kind} {with}: SKIPPED: {why}"),
-            End::Judged { violations, .. } if violations.is_empty() && is_spoilt => {
-                writeln!(words, "torture: {kind} {with}: the broken promise was NOT NOTICED")
-            }
-            End::Judged { violations, .. } if violations.is_empty() => Ok(()),
+            End::Judged { violations, .. } if violations.is_empty() && self.spoilt.is_none() => Ok(()),
             End::Judged { violations, .. } => {
-                let verdict = if is_spoilt { "noticed" } else { "BROKEN" };
+                let verdict = match self.spoilt {
+                    None => "BROKEN".to_owned(),
+                    Some(_) if self.went_well() => "noticed".to_owned(),
+                    Some(spoilt) => format!("the broken promise was NOT NOTICED: {spoilt:?} is not among what was found"),
+                };
                 let told = violations.iter().take(TOLD).map(|Violation { promise, what }| format!("  {promise:?}: {what}\n"));
                 let rest = violations.len().saturating_sub(TOLD);
                 let rest = if rest > 0 { format!("  and {rest} more\n") } else { String::new() };
@@ -154,10 +159,9 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Promise;
 
     fn outcome(end: End) -> Outcome {
-        Outcome { kind: "http", with: "20 kills".to_owned(), seed: 1, seconds: 2.0, end, kept: None }
+        Outcome { kind: "http", with: "20 kills".to_owned(), seed: 1, seconds: 2.0, spoilt: None, end, kept: None }
     }
 
     fn judged(broken: usize) -> Outcome {
@@ -170,20 +174,25 @@ mod tests {
 
     #[test]
     fn a_broken_promise_is_told_with_the_first_places() {
-        let words = judged(12).words(false);
+        let words = judged(12).words();
 
         assert!(words.contains("BROKEN"), "{words}");
         assert!(words.contains("NothingLost: w1 version 2 was written"), "{words}");
         assert!(words.contains("and 2 more"), "{words}");
-        assert!(!judged(12).went_well(false));
+        assert!(!judged(12).went_well());
     }
 
     #[test]
-    fn what_is_broken_on_purpose_goes_well_only_when_it_is_noticed() {
-        assert!(judged(1).went_well(true));
-        assert!(!judged(0).went_well(true));
-        assert!(judged(0).words(true).contains("NOT NOTICED"));
-        assert!(!outcome(End::Skipped { why: "no MongoDB".to_owned() }).went_well(true));
+    fn what_is_broken_on_purpose_goes_well_only_when_that_is_noticed() {
+        let spoilt = |promise, outcome| Outcome { spoilt: Some(promise), ..outcome };
+
+        assert!(spoilt(Promise::NothingLost, judged(1)).went_well());
+        let skipped = outcome(End::Skipped { why: "no MongoDB".to_owned() });
+        assert!(!spoilt(Promise::NothingLost, skipped).went_well());
+        for unnoticed in [spoilt(Promise::NothingLost, judged(0)), spoilt(Promise::RecordedOnce, judged(1))] {
+            assert!(!unnoticed.went_well());
+            assert!(unnoticed.words().contains("NOT NOTICED"), "{}", unnoticed.words());
+        }
     }
 
     #[test]

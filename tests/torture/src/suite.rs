@@ -9,6 +9,7 @@ use anyhow::Context;
 use fastrand::Rng;
 use tokio::runtime::Runtime;
 
+use crate::check::Promise;
 use crate::damage;
 use crate::kinds::{self, Disk, POINTS, Point};
 use crate::load::{Http, Load, MongoDb};
@@ -52,7 +53,7 @@ enum Task {
     Point(Point),
     Disk,
     Damage,
-    Spoilt(Spoil, &'static str),
+    Spoilt(Spoil, &'static str, Promise),
 }
 
 /// Where changes come from.
@@ -62,11 +63,12 @@ enum From {
     Http,
 }
 
-/// Each promise that can be broken, with the source of changes by which that shows, and the point at which the program is to die.
-const SPOILT: [(Spoil, From, &str); 3] = [
-    (Spoil::UniqueKey, From::Http, "after_ledger_commit"),
-    (Spoil::CommitBeforeReceipt, From::Http, "before_ledger_commit"),
-    (Spoil::PositionWithRows, From::MongoDb, "before_ledger_commit"),
+/// Each promise that can be broken, with the source of changes by which that shows, the point at which the program is to die, and what
+/// must be found broken then.
+const SPOILT: [(Spoil, From, &str, Promise); 3] = [
+    (Spoil::UniqueKey, From::Http, "after_ledger_commit", Promise::RecordedOnce),
+    (Spoil::CommitBeforeReceipt, From::Http, "before_ledger_commit", Promise::NothingLost),
+    (Spoil::PositionWithRows, From::MongoDb, "before_ledger_commit", Promise::NothingLost),
 ];
 
 impl<'a> Suite<'a> {
@@ -87,8 +89,8 @@ impl<'a> Suite<'a> {
     /// When a MongoDB cannot be started, or a file not be written.
     pub(crate) fn run(mut self) -> anyhow::Result<Vec<Outcome>> {
         if let Some(spoil) = self.arguments.spoil {
-            for (one, from, point) in SPOILT.into_iter().filter(|(one, ..)| spoil == *one || spoil == Spoil::All) {
-                self.add(Task::Spoilt(one, point), from)?;
+            for (one, from, point, shows) in SPOILT.into_iter().filter(|(one, ..)| spoil == *one || spoil == Spoil::All) {
+                self.add(Task::Spoilt(one, point, shows), from)?;
             }
             return Ok(self.outcomes);
         }
@@ -124,7 +126,11 @@ impl<'a> Suite<'a> {
         eprintln!("torture: {kind} {with}");
         let begun = Instant::now();
         let (end, kept) = self.end(task, from, kind)?;
-        let outcome = Outcome { kind, with, seed: self.seed, seconds: begun.elapsed().as_secs_f64(), end, kept };
+        let spoilt = match task {
+            Task::Spoilt(.., shows) => Some(shows),
+            _ => None,
+        };
+        let outcome = Outcome { kind, with, seed: self.seed, seconds: begun.elapsed().as_secs_f64(), spoilt, end, kept };
         self.outcomes.push(outcome);
         Ok(())
     }
@@ -151,7 +157,7 @@ impl<'a> Suite<'a> {
             Task::Point(point) => format!("{from} {}", point.name),
             Task::Disk => from.to_owned(),
             Task::Damage => format!("{} times", self.arguments.damages),
-            Task::Spoilt(spoil, _) => format!("{from} {}", spoil.name()),
+            Task::Spoilt(spoil, ..) => format!("{from} {}", spoil.name()),
         }
     }
 
@@ -212,7 +218,7 @@ async fn tortured(
         Task::Kills => kinds::kills(Run::new(folder, &data, load, rng).await?, changes, kills).await?,
         Task::Stops => kinds::stops(Run::new(folder, &data, load, rng).await?, changes, stops).await?,
         Task::Point(point) => kinds::point(Run::new(folder, &data, load, rng).await?, CHANGES_OF_A_POINT, point).await?,
-        Task::Spoilt(spoil, point) => {
+        Task::Spoilt(spoil, point, _) => {
             let mut run = Run::new(folder, &data, load, rng).await?;
             run.always_with("DETECTOR_SPOIL", spoil.name());
             kinds::deaths(run, changes.min(CHANGES_OF_A_SPOILT_RUN), DEATHS_OF_A_SPOILT_RUN, point).await?
