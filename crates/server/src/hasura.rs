@@ -108,6 +108,9 @@ impl Hasura {
 
     /// Hands over to `runtime`. The work belongs to the clones of this value and its routers, and is cut when all are dropped.
     ///
+    /// A runtime with a ledger is better run: it is [`Runtime::run`] that goes on with what a former process left, so its sources hand
+    /// over the changes ([`Server`](crate::Server) is one, and any of yours with [`from_intake`](Self::from_intake)).
+    ///
     /// # Errors
     ///
     /// [`SettingsError`] when the settings cannot be used.
@@ -132,6 +135,14 @@ impl Hasura {
     }
 
     fn build(to: HandOver, settings: Settings, passphrases: Passphrases) -> Self {
+        if let HandOver::Runtime(runtime, _) = &to
+            && runtime.has_ledger()
+        {
+            tracing::warn!(
+                "changes are recorded that nobody goes on with after a crash, because the runtime is not run; hand them over with `Server` \
+                 or `Hasura::from_intake`"
+            );
+        }
         let route = |to| Route { to, in_flight: InFlight::default() };
         let triggers = settings
             .triggers
