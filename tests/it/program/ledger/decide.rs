@@ -92,15 +92,17 @@ fn dropping_asks_and_is_refused_where_nobody_can_answer() {
 fn jobs_that_could_not_be_taken_up_are_told_and_in_the_exit_code() {
     let place = place();
     mend(&place);
-    // Something that nobody asks for is damaged, and the ledger does not go on.
+    // Jobs can be put up, and not be taken up.
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE UPDATE ON jobs WHEN NEW.stage = 'queued' BEGIN SELECT RAISE(ABORT, 'not now'); END";
     let connection = rusqlite::Connection::open(place.path().join("d/ledger.db")).unwrap();
-    connection.execute_batch("UPDATE jobs SET stage = 'queued' WHERE change = 2").unwrap();
+    connection.execute_batch(refuse).unwrap();
     drop(connection);
 
     for arguments in [["retry", "1"], ["replay", "1"]] {
         let ended = place.run(&arguments, 69);
 
-        assert!(ended.err.contains("error: the source ledger ended: the ledger is damaged"), "{}", ended.err);
+        assert!(ended.err.contains("error: the source ledger ended: the ledger cannot be used: not now"), "{}", ended.err);
     }
 
     assert_eq!(written(&place), 0);
