@@ -20,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::number::Number;
 use crate::raw::json::Span;
 use crate::raw::{Kind, Malformed, Raw};
 use crate::value::{Origin, Reading, Value};
@@ -378,7 +379,11 @@ impl Change {
             (Ok(Kind::Text(text)), _) => text.hash(&mut hasher),
             (Ok(Kind::Number(number)), _) => match (number.as_i64(), number.as_f64().filter(|double| !double.is_nan())) {
                 (Some(int), _) => int.hash(&mut hasher),
-                (None, Some(double)) => double.to_bits().hash(&mut hasher),
+                // What a double holds of a number is all that some forms write of it.
+                (None, Some(double)) => match Number::Double(double).as_i64() {
+                    Some(int) => int.hash(&mut hasher),
+                    None => double.to_bits().hash(&mut hasher),
+                },
                 (None, None) => number.text().hash(&mut hasher),
             },
             (Err(Malformed), Raw::Bson { tag, bytes }) => (tag, bytes).hash(&mut hasher),

@@ -123,6 +123,8 @@ fn a_number_as_key_is_one_lane_however_it_is_written() {
         ["1.5", "1.50", "15e-1"],
         ["1e50", "1E+50", "100000000000000000000000000000000000000000000000000"],
         ["7", "7.0", "0.7e1"],
+        // More digits than a double holds, which leave an integer.
+        ["9223372036854771.16", "9223372036854772.0", "9223372036854772"],
     ];
 
     for same in table {
