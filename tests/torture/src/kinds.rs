@@ -18,6 +18,9 @@ const DEAD_WITHIN: Duration = Duration::from_secs(5);
 /// How often the disk is filled.
 const FILLINGS: usize = 10;
 
+/// So many of these must hold the program up; where it has little to write, it finds room in the log that is there already.
+const ENOUGH: usize = 3;
+
 /// The size of that disk, in MiB.
 const DISK: usize = 48;
 
@@ -145,7 +148,7 @@ pub(crate) async fn disk(mut run: Run, changes: usize, disk: &Path) -> anyhow::R
 /// How many of the fillings held the program up; an error where they are too few to prove anything.
 fn starved(starvations: usize) -> anyhow::Result<String> {
     let remark = format!("{starvations} of {FILLINGS} fillings of its disk held the program up");
-    ensure!(starvations > FILLINGS / 2, "{remark}, so that nothing is proved");
+    ensure!(starvations >= ENOUGH, "{remark}, so that nothing is proved");
     Ok(remark)
 }
 
@@ -234,9 +237,9 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_proves_something_only_where_most_fillings_held_the_program_up() {
-        assert!(starved(1).is_err() && starved(FILLINGS / 2).is_err());
-        assert!(starved(FILLINGS / 2 + 1).unwrap().starts_with("6 of 10 "));
+    fn a_disk_proves_something_only_where_enough_fillings_held_the_program_up() {
+        assert!(starved(0).is_err() && starved(ENOUGH - 1).is_err());
+        assert!(starved(ENOUGH).unwrap().starts_with("3 of 10 "));
     }
 
     #[test]
