@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Waker};
 
 use event_detector::{Change, Registry};
 use event_detector_runtime::{Intake, NotTaken, Report, Runtime, Taken};
@@ -90,8 +91,12 @@ impl HandOver {
                         return Err(NotTaken::Stopping);
                     }
                     if !runtime.has_ledger() {
-                        own(tasks, async move { done(admitted.settle().await) });
                         taken(Ok(Taken::New));
+                        let mut settling = Box::pin(async move { done(admitted.settle().await) });
+                        // The jobs begin here and now; a task of its own only waits for them.
+                        if settling.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                            own(tasks, settling);
+                        }
                         return Ok(());
                     }
                     own(tasks, async move {

@@ -83,7 +83,7 @@ fn facts(text: &mut String, whole: &WholeChange, look: Look) {
     let change = whole.change.as_ref().ok();
     let of_change = |wanted: fn(&Change) -> Option<String>| change.and_then(wanted).unwrap_or_default();
     let deaths =
-        if recorded.deaths == 0 { String::new() } else { format!("the program died {} times in its jobs", recorded.deaths) };
+        if recorded.deaths == 0 { String::new() } else { format!("the program died in its jobs, so often: {}", recorded.deaths) };
     let lines = [
         ("id", recorded.id.clone()),
         ("source", format!("{}, number {}", recorded.source, recorded.seq)),
