@@ -10,7 +10,7 @@ use crate::files::{Files, open_private, sync_dir};
 use crate::mark::{self, Found};
 use crate::open_error::OpenError;
 use crate::rows::{self, TABLES};
-use crate::schema::{self, Access};
+use crate::schema;
 
 /// One way to look at a ledger.
 type Look<'l> = &'l dyn Fn(&Transaction<'_>, &mut CheckReport) -> Result<(), Fault>;
@@ -83,7 +83,7 @@ const SEQUENCE: &str = "\
 /// [`OpenError`] for what cannot be looked at at all. What can be looked at and is wrong is in the report.
 pub fn check(dir: &Path) -> Result<CheckReport, OpenError> {
     let files = Files::new(dir);
-    let mut connection = read_only(&files)?;
+    let mut connection = schema::read_only(&files)?;
     let mut report = CheckReport::default();
     // Before the ledger is: its owner writes the mark behind each transaction.
     let found = mark::read(&files.mark()).map_err(OpenError::file(files.mark()))?;
@@ -107,7 +107,7 @@ pub fn check(dir: &Path) -> Result<CheckReport, OpenError> {
 /// [`OpenError`] when the ledger cannot be read, or `to` exists or cannot be written.
 pub fn backup(dir: &Path, to: &Path) -> Result<(), OpenError> {
     let files = Files::new(dir);
-    let connection = read_only(&files)?;
+    let connection = schema::read_only(&files)?;
     if to.exists() {
         let exists = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "there is a file of this name already");
         return Err(OpenError::file(to.to_owned())(exists));
@@ -129,15 +129,6 @@ pub(crate) fn copy(connection: &Connection, to: &Path) -> Result<(), OpenError> 
     drop(target);
     let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
     file.sync_all().and_then(|()| sync_dir(&dir)).map_err(OpenError::file(to.to_owned()))
-}
-
-fn read_only(files: &Files) -> Result<Connection, OpenError> {
-    if !files.database().exists() {
-        return Err(OpenError::Missing { dir: files.dir().to_owned() });
-    }
-    let connection = schema::connect(&files.database(), Access::Read)?;
-    schema::require_current(&connection)?;
-    Ok(connection)
 }
 
 /// What SQLite says of its pages and indexes.

@@ -42,12 +42,10 @@ impl Desk {
     /// may not be written to.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let files = Files::new(dir);
-        if !files.database().exists() {
-            return Err(OpenError::Missing { dir: dir.to_owned() });
-        }
+        let path = files.existing_database()?;
         // Before the ledger is: its owner writes the mark behind each transaction.
         let found = mark::read(&files.mark()).map_err(OpenError::file(files.mark()))?;
-        let connection = schema::connect(&files.database(), Access::Write)?;
+        let connection = schema::connect(&path, Access::Write)?;
         schema::require_current(&connection)?;
         let store = Store::new(connection)?;
         let surviving = store.promised().commits;

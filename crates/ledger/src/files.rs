@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use event_detector_runtime::Millis;
 
+use crate::open_error::OpenError;
+
 /// The files of a ledger.
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
@@ -35,6 +37,12 @@ impl Files {
     /// The database; SQLite gives its own two files beside it the same mode.
     pub(crate) fn database(&self) -> PathBuf {
         self.dir.join("ledger.db")
+    }
+
+    /// The database, which must be there already.
+    pub(crate) fn existing_database(&self) -> Result<PathBuf, OpenError> {
+        let path = self.database();
+        if path.exists() { Ok(path) } else { Err(OpenError::Missing { dir: self.dir.clone() }) }
     }
 
     /// What its owner holds.

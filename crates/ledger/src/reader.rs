@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::files::Files;
 use crate::open_error::OpenError;
 use crate::rows::{self as tables, GapRecord, Position, Record};
-use crate::schema::{self, Access};
+use crate::schema;
 
 pub use filter::{Filter, Order, Status};
 pub use rows::{
@@ -36,14 +36,7 @@ impl Reader {
     ///
     /// [`OpenError`] when there is none, or it cannot be read by this user or this version.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let path = Files::new(dir).database();
-        // It is not opened here: to close it again would end the locks that SQLite has on it in this process.
-        if !path.exists() {
-            return Err(OpenError::Missing { dir: dir.to_owned() });
-        }
-        let connection = schema::connect(&path, Access::Read)?;
-        schema::require_current(&connection)?;
-        Ok(Self { connection })
+        Ok(Self { connection: schema::read_only(&Files::new(dir))? })
     }
 
     /// A number that is another one when something was written since.

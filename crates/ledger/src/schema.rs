@@ -78,6 +78,15 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, OpenErr
     Ok(connection)
 }
 
+/// A connection that only reads, to a ledger of this version that is there already, whoever owns it.
+///
+/// The database is looked for and not opened beside SQLite: to close it again would end the locks that SQLite has on it in this process.
+pub(crate) fn read_only(files: &Files) -> Result<Connection, OpenError> {
+    let connection = connect(&files.existing_database()?, Access::Read)?;
+    require_current(&connection)?;
+    Ok(connection)
+}
+
 /// The version of the tables; 0 where there are none.
 pub(crate) fn version(connection: &Connection) -> Result<u32, OpenError> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)

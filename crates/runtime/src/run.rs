@@ -59,7 +59,7 @@ impl Runtime {
         drop(all);
         drop(lock(&work.tasks).take());
         for name in lock(&names).drain().map(|(_, name)| name) {
-            work.counts.lock().source_errors.push((name, "it did not stop in time".to_owned()));
+            work.source_failed(&name, "it did not stop in time".to_owned());
         }
         let limit = self.inner.config.plugin_timeout;
         self.inner.plugins.tell(Hook::Flush, limit).await;
