@@ -377,14 +377,14 @@ impl Change {
         match (key.kind(), key) {
             (Ok(Kind::ObjectId(id)), _) => id.hash(&mut hasher),
             (Ok(Kind::Text(text)), _) => text.hash(&mut hasher),
-            (Ok(Kind::Number(number)), _) => match (number.as_i64(), number.as_f64().filter(|double| !double.is_nan())) {
-                (Some(int), _) => int.hash(&mut hasher),
-                // What a double holds of a number is all that some forms write of it.
-                (None, Some(double)) => match Number::Double(double).as_i64() {
+            (Ok(Kind::Number(Number::Int(int))), _) => int.hash(&mut hasher),
+            // Some forms write of a number what a double holds of it, as the shortest decimal that reads back as that double.
+            (Ok(Kind::Number(number)), _) => match number.as_f64().filter(|double| !double.is_nan()) {
+                Some(double) => match Number::Decimal(double.to_string().into()).as_i64() {
                     Some(int) => int.hash(&mut hasher),
                     None => double.to_bits().hash(&mut hasher),
                 },
-                (None, None) => number.text().hash(&mut hasher),
+                None => number.text().hash(&mut hasher),
             },
             (Err(Malformed), Raw::Bson { tag, bytes }) => (tag, bytes).hash(&mut hasher),
             _ => key.to_json().map(|json| json.to_string()).unwrap_or_default().hash(&mut hasher),

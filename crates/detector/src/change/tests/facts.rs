@@ -125,6 +125,7 @@ fn a_number_as_key_is_one_lane_however_it_is_written() {
         ["7", "7.0", "0.7e1"],
         // More digits than a double holds, which leave an integer.
         ["9223372036854771.16", "9223372036854772.0", "9223372036854772"],
+        ["92233720368547711.6", "9.223372036854771e16", "92233720368547710"],
     ];
 
     for same in table {
