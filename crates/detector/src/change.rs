@@ -30,7 +30,7 @@ pub use cure::nearest;
 pub use decode::DecodeError;
 use images::{Image, Slot};
 use memo::Memo;
-pub use reads::ChangedColumns;
+pub use reads::{ChangedColumns, Side};
 pub use stored::{StoredChange, StoredForm};
 
 /// One change of one document or row, as a source delivered it.
@@ -440,6 +440,24 @@ impl AfterImage {
 }
 
 impl Operation {
+    /// Every operation, in the order of their declaration.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Insert,
+        Self::Update,
+        Self::Delete,
+        Self::Manual,
+        Self::Create,
+        Self::Drop,
+        Self::Rename,
+        Self::DropDatabase,
+        Self::Invalidate,
+        Self::Modify,
+        Self::CreateIndexes,
+        Self::DropIndexes,
+        Self::Shard,
+        Self::Other,
+    ];
+
     /// The operation's name, as MongoDB writes it; `manual` for Hasura's.
     pub fn as_str(self) -> &'static str {
         match self {

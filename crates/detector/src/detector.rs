@@ -3,6 +3,7 @@
 use crate::change::Change;
 use crate::job::Job;
 use crate::panics::{Panic, catch_panic};
+use crate::plan::Plan;
 use crate::undecided::{Decision, Read, Unknown, decide, pass_certain_noes, recording};
 use std::cell::Cell;
 
@@ -12,6 +13,7 @@ pub struct Detector {
     name: &'static str,
     detect: fn(&Change) -> bool,
     jobs: Option<fn(&Change) -> Vec<Job>>,
+    plan: Option<fn() -> Plan>,
     on_undecided: OnUndecided,
     ordered: bool,
     declared: Declared,
@@ -57,17 +59,36 @@ pub enum Verdict {
 
 inventory::collect!(Detector);
 
+impl Verdict {
+    /// What `predicate` comes to, whatever it meets.
+    pub(crate) fn of(predicate: impl FnMut() -> bool) -> Self {
+        match catch_panic(|| decide(predicate)) {
+            Ok(Decision::Decided(false)) => Self::No,
+            Ok(Decision::Decided(true)) => Self::Detected,
+            Ok(Decision::Undecided(unknowns)) => Self::Undecided(unknowns),
+            Err(panic) => Self::Failed(panic),
+        }
+    }
+}
+
 impl Detector {
     /// A detector made by hand, for programs that declare events without the macro.
     pub const fn new(name: &'static str, detect: fn(&Change) -> bool) -> Self {
         let declared = Declared { module: "", file: "", line: 0, doc: "", calls: &[] };
-        Self { name, detect, jobs: None, on_undecided: OnUndecided::Report, ordered: false, declared }
+        Self { name, detect, jobs: None, plan: None, on_undecided: OnUndecided::Report, ordered: false, declared }
     }
 
     /// Runs `jobs` when the event is detected.
     #[must_use]
     pub const fn with_jobs(mut self, jobs: fn(&Change) -> Vec<Job>) -> Self {
         self.jobs = Some(jobs);
+        self
+    }
+
+    /// Says what is known of the predicate without running it; without a plan it is opaque, and asked about every change.
+    #[must_use]
+    pub const fn with_plan(mut self, plan: fn() -> Plan) -> Self {
+        self.plan = Some(plan);
         self
     }
 
@@ -122,6 +143,11 @@ impl Detector {
         }
     }
 
+    /// What is known of the predicate without running it, made anew with each call; a [`Registry`](crate::Registry) keeps it.
+    pub fn plan(&self) -> Option<Plan> {
+        self.plan.map(|plan| plan())
+    }
+
     /// Whether the event has jobs at all.
     pub fn has_jobs(&self) -> bool {
         self.jobs.is_some()
@@ -131,12 +157,7 @@ impl Detector {
     ///
     /// The predicate runs more than once when the change leaves something unknown; see the crate's documentation.
     pub fn evaluate(&self, change: &Change) -> Verdict {
-        match catch_panic(|| decide(|| (self.detect)(change))) {
-            Ok(Decision::Decided(false)) => Verdict::No,
-            Ok(Decision::Decided(true)) => Verdict::Detected,
-            Ok(Decision::Undecided(unknowns)) => Verdict::Undecided(unknowns),
-            Err(panic) => Verdict::Failed(panic),
-        }
+        Verdict::of(|| (self.detect)(change))
     }
 
     /// Asks each of `detectors` about `change`, and gives every verdict that is not [`Verdict::No`] to `told`, in their order.

@@ -61,6 +61,7 @@ mod job;
 mod number;
 mod options;
 mod panics;
+mod plan;
 mod raw;
 mod registry;
 mod state;
@@ -69,7 +70,9 @@ mod undecided;
 mod value;
 
 pub use bson;
-pub use change::{AfterImage, Change, ChangeBuilder, ChangedColumns, DecodeError, Operation, StoredChange, StoredForm, nearest};
+pub use change::{
+    AfterImage, Change, ChangeBuilder, ChangedColumns, DecodeError, Operation, Side, StoredChange, StoredForm, nearest,
+};
 pub use context::{Cancellation, Canceller, JobContext, JobEnvironment, JobRun, JobScope};
 pub use detector::{Declared, Detector, OnUndecided, Verdict};
 pub use effect::{Effect, UnknownEffect};
@@ -100,6 +103,7 @@ pub use event_detector_macros::event;
 pub use event_detector_macros::job;
 pub use job::{Fatal, Job, JobDeclaration, JobOption, is_fatal};
 pub use panics::{Panic, catch_panic};
+pub use plan::{Ask, Asked, Clause, Comparison, Condition, Constant, Operations, Plan, ReadSet};
 pub use registry::{Place, Registry, RegistryError};
 pub use state::{MissingState, State, StateNeed};
 pub use testing::{assert_detects, assert_ignores, assert_undecided};
@@ -112,5 +116,6 @@ pub mod __private {
     pub use inventory;
 
     pub use crate::options::{Shown, ShownAsDebug, ShownAsJson, ShownAsType};
+    pub use crate::plan::{At, Const, KnownConst, OtherConst};
     pub use crate::testing::assert_verdict;
 }

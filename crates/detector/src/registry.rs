@@ -2,12 +2,16 @@
 
 use std::fmt;
 
-use crate::detector::Detector;
+use crate::change::Change;
+use crate::detector::{Detector, Verdict};
+use crate::plan::Plan;
 
 /// The detectors of a program, sorted by name, each name once.
 #[derive(Debug, Clone)]
 pub struct Registry {
     detectors: Vec<Detector>,
+    /// The plan of each detector, where it has one.
+    plans: Vec<Option<Plan>>,
     /// The names of those that were filtered out.
     left_out: Vec<&'static str>,
 }
@@ -84,7 +88,7 @@ impl Registry {
                 first: Place::of(&pair[0]),
                 second: Place::of(&pair[1]),
             }),
-            None => Ok(Self { detectors, left_out: Vec::new() }),
+            None => Ok(Self { plans: detectors.iter().map(Detector::plan).collect(), detectors, left_out: Vec::new() }),
         }
     }
 
@@ -98,6 +102,7 @@ impl Registry {
             }
             is_kept
         });
+        self.plans = self.detectors.iter().map(Detector::plan).collect();
         self
     }
 
@@ -113,7 +118,23 @@ impl Registry {
 
     /// The detector of the event `name`.
     pub fn get(&self, name: &str) -> Option<&Detector> {
-        let at = self.detectors.binary_search_by(|detector| detector.name().cmp(name)).ok()?;
-        Some(&self.detectors[at])
+        self.place(name).map(|at| &self.detectors[at])
+    }
+
+    /// The plan of the event `name`; none for one that is not here, or that has none.
+    pub fn plan(&self, name: &str) -> Option<&Plan> {
+        self.place(name).and_then(|at| self.plans[at].as_ref())
+    }
+
+    /// Asks the detectors about `change`, and gives every verdict that is not [`Verdict::No`] to `told`, in the order of their names.
+    ///
+    /// It comes to the same as to [evaluate](Detector::evaluate) each of them, but that those are not asked which certainly say no;
+    /// so a panic that one of these would meet is not seen.
+    pub fn evaluate<'r>(&'r self, change: &Change, told: impl FnMut(&'r Detector, Verdict)) {
+        Detector::evaluate_all(&self.detectors, change, told);
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.detectors.binary_search_by(|detector| detector.name().cmp(name)).ok()
     }
 }

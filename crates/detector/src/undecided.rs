@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 
 /// The most unknowns that are tried both ways; with more, the verdict is undecided.
-const MAX_UNKNOWNS: usize = 6;
+pub(crate) const MAX_UNKNOWNS: usize = 6;
 
 /// Something a detector asked that the change cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

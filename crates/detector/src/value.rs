@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::change::Change;
 use crate::number::Number;
+use crate::plan::Comparison;
 use crate::raw::{Kind, Malformed, Raw};
 use crate::undecided::{Unknown, consult, unreadable};
 
@@ -100,10 +101,15 @@ impl<'c> Value<'c> {
 
     /// Whether the field is there, be it null.
     pub fn exists(&self) -> bool {
+        self.try_exists().unwrap_or_else(|why| self.consult(why, || ".exists()".to_owned()))
+    }
+
+    /// Whether the field is there; `Err` when the change does not say.
+    pub(crate) fn try_exists(&self) -> Result<bool, Why> {
         match self.reading {
-            Reading::Known(_) => true,
-            Reading::Missing => false,
-            Reading::Unknown(why) => self.consult(why, || ".exists()".to_owned()),
+            Reading::Known(_) => Ok(true),
+            Reading::Missing => Ok(false),
+            Reading::Unknown(why) => Err(why),
         }
     }
 
@@ -114,10 +120,12 @@ impl<'c> Value<'c> {
 
     /// Whether the field is there and null.
     pub fn is_null(&self) -> bool {
-        match self.kind() {
-            Ok(kind) => matches!(kind, Some(Kind::Null)),
-            Err(why) => self.consult(why, || ".is_null()".to_owned()),
-        }
+        self.try_is_null().unwrap_or_else(|why| self.consult(why, || ".is_null()".to_owned()))
+    }
+
+    /// Whether the field is there and null; `Err` when the change does not say.
+    pub(crate) fn try_is_null(&self) -> Result<bool, Why> {
+        self.kind().map(|kind| matches!(kind, Some(Kind::Null)))
     }
 
     /// Whether the change says what the field holds.
@@ -272,11 +280,28 @@ impl<'c> Value<'c> {
         self.try_equals(literal).unwrap_or_else(|why| self.consult(why, || format!(" == {literal}")))
     }
 
-    fn orders(&self, literal: Literal<'_>, sign: &str, holds: impl Fn(Ordering) -> bool) -> bool {
-        match self.kind() {
-            Ok(kind) => kind.and_then(|kind| compare(&kind, literal)).is_some_and(holds),
-            Err(why) => self.consult(why, || format!(" {sign} {literal}")),
+    /// Whether the field compares so with `literal`, as a predicate asks it.
+    pub(crate) fn compares(&self, comparison: Comparison, literal: Literal<'_>) -> bool {
+        match comparison {
+            Comparison::Equal => self.equals(literal),
+            Comparison::NotEqual => !self.equals(literal),
+            _ => self
+                .try_compares(comparison, literal)
+                .unwrap_or_else(|why| self.consult(why, || format!(" {} {literal}", comparison.as_str()))),
         }
+    }
+
+    /// Whether the field compares so with `literal`; `Err` when the change does not say.
+    pub(crate) fn try_compares(&self, comparison: Comparison, literal: Literal<'_>) -> Result<bool, Why> {
+        let holds = match comparison {
+            Comparison::Equal => return self.try_equals(literal),
+            Comparison::NotEqual => return self.try_equals(literal).map(|equal| !equal),
+            Comparison::Less => Ordering::is_lt,
+            Comparison::LessOrEqual => Ordering::is_le,
+            Comparison::Greater => Ordering::is_gt,
+            Comparison::GreaterOrEqual => Ordering::is_ge,
+        };
+        Ok(self.kind()?.and_then(|kind| compare(&kind, literal)).is_some_and(holds))
     }
 
     fn unknown(&self, why: Why, how: &str) -> Unknown {
@@ -403,22 +428,22 @@ macro_rules! compares_with {
 
             fn lt(&self, literal: &$literal) -> bool {
                 let $value = *literal;
-                self.orders($convert, "<", Ordering::is_lt)
+                self.compares(Comparison::Less, $convert)
             }
 
             fn le(&self, literal: &$literal) -> bool {
                 let $value = *literal;
-                self.orders($convert, "<=", Ordering::is_le)
+                self.compares(Comparison::LessOrEqual, $convert)
             }
 
             fn gt(&self, literal: &$literal) -> bool {
                 let $value = *literal;
-                self.orders($convert, ">", Ordering::is_gt)
+                self.compares(Comparison::Greater, $convert)
             }
 
             fn ge(&self, literal: &$literal) -> bool {
                 let $value = *literal;
-                self.orders($convert, ">=", Ordering::is_ge)
+                self.compares(Comparison::GreaterOrEqual, $convert)
             }
         }
     )*};

@@ -67,7 +67,7 @@ impl Inner {
     /// Asks every detector, and collects the jobs of those that matched.
     pub(crate) fn detect(&self, registry: &Registry, change: &Change) -> Detection {
         let mut detection = Detection::default();
-        Detector::evaluate_all(registry.detectors(), change, |detector, verdict| {
+        registry.evaluate(change, |detector, verdict| {
             let span = tracing::info_span!("event", name = detector.name());
             let _entered = span.enter();
             self.note(&mut detection, detector, change, verdict, &span);

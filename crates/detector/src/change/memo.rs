@@ -84,7 +84,7 @@ impl Memo {
 
 impl Change {
     /// Whether the value at `path` changed, remembered.
-    pub(super) fn changed(&self, path: &str) -> Truth {
+    pub(crate) fn changed(&self, path: &str) -> Truth {
         let Some(memo) = self.memo.remembered() else { return self.find_changed(path) };
         memo.changed.get(path).unwrap_or_else(|| {
             let truth = self.find_changed(path);
@@ -94,7 +94,7 @@ impl Change {
     }
 
     /// The field at `path`, remembered.
-    pub(super) fn read(&self, side: Side, path: &str) -> Reading<'_> {
+    pub(crate) fn read(&self, side: Side, path: &str) -> Reading<'_> {
         let Some(memo) = self.memo.remembered() else { return self.find(side, path) };
         let answers = match side {
             Side::Before => &memo.before,

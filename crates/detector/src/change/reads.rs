@@ -3,6 +3,8 @@
 //! Images come first, because descriptions mislead: `$set` of a parent names only the parent, an update by pipeline may
 //! arrive as a replace, an identical replace still sends a change. What a real server sends is tabled in the tests.
 
+use serde::Serialize;
+
 use crate::raw::{Kind, Malformed, Raw};
 use crate::undecided::{Read, Unknown, consult, record, unreadable};
 use crate::value::{Literal, Origin, Reading, Value, Why};
@@ -11,15 +13,18 @@ use super::images::{Image, Row};
 use super::{AfterImage, Change, Description, Operation, Shape};
 
 /// Yes, no, or why the change does not say.
-pub(super) type Truth = Result<bool, Why>;
+pub(crate) type Truth = Result<bool, Why>;
 
 /// The names of the top-level columns that a change touched, in the order of the document.
 pub type ChangedColumns = Vec<String>;
 
 /// Which image is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The document before the change.
     Before,
+    /// The document after the change.
     After,
 }
 
@@ -65,11 +70,7 @@ impl Change {
     /// Whether an update turned the field from `from` into `to`.
     pub fn changed_from_to<'l>(&self, path: &str, from: impl Into<Literal<'l>>, to: impl Into<Literal<'l>>) -> bool {
         let (from, to) = (from.into(), to.into());
-        let truth = match self.changed(path) {
-            Ok(false) => Ok(false),
-            _ => and(self.equals_before(path, from), self.equals_after(path, to)),
-        };
-        self.answer(truth, path, || format!("changed_from_to({path:?}, {from}, {to})"))
+        self.answer(self.has_changed_from_to(path, from, to), path, || format!("changed_from_to({path:?}, {from}, {to})"))
     }
 
     /// The top-level columns that an update changed; none for other operations.
@@ -206,7 +207,14 @@ impl Change {
         verdict
     }
 
-    fn has_become(&self, path: &str, value: Literal<'_>) -> Truth {
+    pub(crate) fn has_changed_from_to(&self, path: &str, from: Literal<'_>, to: Literal<'_>) -> Truth {
+        match self.changed(path) {
+            Ok(false) => Ok(false),
+            _ => and(self.equals_before(path, from), self.equals_after(path, to)),
+        }
+    }
+
+    pub(crate) fn has_become(&self, path: &str, value: Literal<'_>) -> Truth {
         match self.operation {
             Operation::Insert => return self.equals_after(path, value),
             Operation::Update => {}

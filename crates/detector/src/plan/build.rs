@@ -1,0 +1,117 @@
+//! How does the expansion of `#[event]` write a plan down? (Nothing else calls this.)
+//!
+//! A part that turns out to be no constant of ours makes its clause opaque.
+
+use std::borrow::Cow;
+
+use crate::change::{Change, Side};
+
+use super::{Ask, Clause, Comparison, Condition, Constant, Operations};
+
+/// Where a clause stands in the source code: its text on one line, and its line in the file.
+#[derive(Debug, Clone, Copy)]
+pub struct At(pub &'static str, pub u32);
+
+const NO_CONSTANT: &str = "a part of it is no constant of a type that fields are compared with here";
+
+impl At {
+    fn clause(self, condition: Condition) -> Clause {
+        Clause { condition, text: Cow::Borrowed(self.0), line: self.1 }
+    }
+
+    fn known(self, condition: Option<Condition>) -> Clause {
+        self.clause(condition.unwrap_or(Condition::Opaque { why: NO_CONSTANT.into(), ask: None }))
+    }
+
+    /// Each of these.
+    pub fn all(self, clauses: Vec<Clause>) -> Clause {
+        self.clause(Condition::All { clauses })
+    }
+
+    /// One of these.
+    pub fn any(self, clauses: Vec<Clause>) -> Clause {
+        self.clause(Condition::Any { clauses })
+    }
+
+    /// Not this.
+    pub fn not(self, clause: Clause) -> Clause {
+        self.clause(Condition::Not { clause: Box::new(clause) })
+    }
+
+    /// The operations that a pattern, a comparison or a predicate of the change says yes to.
+    pub fn operation(self, holds: impl Fn(crate::Operation) -> bool) -> Clause {
+        self.clause(Condition::Operation { operations: Operations::of(holds) })
+    }
+
+    /// The collection is this.
+    pub fn collection(self, name: Option<Constant>) -> Clause {
+        self.known(text(name).map(|name| Condition::Collection { name }))
+    }
+
+    /// The database is this.
+    pub fn database(self, name: Option<Constant>) -> Clause {
+        self.known(text(name).map(|name| Condition::Database { name }))
+    }
+
+    /// The column changed.
+    pub fn changed(self, path: Option<Constant>) -> Clause {
+        self.known(text(path).map(|path| Condition::Changed { path }))
+    }
+
+    /// A field beside a constant.
+    pub fn compare(self, side: Side, path: Option<Constant>, comparison: Comparison, literal: Option<Constant>) -> Clause {
+        let parts = text(path).zip(literal);
+        self.known(parts.map(|(path, literal)| Condition::Compare { side, path, comparison, literal }))
+    }
+
+    /// The field is there.
+    pub fn exists(self, side: Side, path: Option<Constant>) -> Clause {
+        self.known(text(path).map(|path| Condition::Exists { side, path }))
+    }
+
+    /// The field is there and null.
+    pub fn null(self, side: Side, path: Option<Constant>) -> Clause {
+        self.known(text(path).map(|path| Condition::Null { side, path }))
+    }
+
+    /// The field equals one of these.
+    pub fn within(self, side: Side, path: Option<Constant>, literals: Option<Vec<Constant>>) -> Clause {
+        let parts = text(path).zip(literals);
+        self.known(parts.map(|(path, literals)| Condition::In { side, path, literals }))
+    }
+
+    /// The field became this.
+    pub fn became(self, path: Option<Constant>, literal: Option<Constant>) -> Clause {
+        let parts = text(path).zip(literal);
+        self.known(parts.map(|(path, literal)| Condition::Became { path, literal }))
+    }
+
+    /// The field was this and is that.
+    pub fn from_to(self, path: Option<Constant>, from: Option<Constant>, to: Option<Constant>) -> Clause {
+        let parts = text(path).zip(from).zip(to);
+        self.known(parts.map(|((path, from), to)| Condition::FromTo { path, from, to }))
+    }
+
+    /// Code that is not understood, and why.
+    pub fn opaque(self, why: &'static str) -> Clause {
+        self.clause(Condition::Opaque { why: why.into(), ask: None })
+    }
+}
+
+impl Clause {
+    /// Says how the clause is asked on its own, should it be opaque.
+    #[must_use]
+    pub fn asked(mut self, function: fn(&Change, u32) -> bool, nth: u32) -> Self {
+        if let Condition::Opaque { ask, .. } = &mut self.condition {
+            *ask = Some(Ask { function, nth });
+        }
+        self
+    }
+}
+
+fn text(constant: Option<Constant>) -> Option<Cow<'static, str>> {
+    match constant? {
+        Constant::Text(text) => Some(text),
+        _ => None,
+    }
+}
