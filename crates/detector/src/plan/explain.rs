@@ -29,7 +29,8 @@ pub struct Explanation {
 
 /// What one clause says of a change.
 ///
-/// A negation of a clause that is not made of others is one clause, not two.
+/// A negation of a clause that is not made of others is one clause, not two; so are alternatives that one piece of source code
+/// states, such as `matches!(change.collection(), "moves" | "orders")`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ExplainedClause {
@@ -145,7 +146,7 @@ impl Clause {
             _ => (self, false),
         };
         // A negation of several clauses is no leaf.
-        let is_leaf = leaf.parts().is_empty() && !leaf.is_made_of_others();
+        let is_leaf = leaf.is_one_text() || !leaf.is_made_of_others();
         // As a predicate asks it, so that what a part of it guards is not asked where the guard says no.
         let (verdict, reads) = recording(|| Verdict::of(|| self.holds(change)));
         let (truth, undecided, error) = match verdict {
@@ -156,7 +157,7 @@ impl Clause {
         };
         let form = match &self.condition {
             Condition::All { .. } => Form::All,
-            Condition::Any { .. } => Form::Any,
+            Condition::Any { .. } if !is_leaf => Form::Any,
             Condition::Not { .. } if !is_leaf => Form::Not,
             _ if matches!(leaf.condition, Condition::Opaque { .. }) => Form::Opaque,
             _ => Form::Known,
@@ -165,7 +166,7 @@ impl Clause {
             Form::All => ("each of these".to_owned(), String::new()),
             Form::Any => ("one of these".to_owned(), String::new()),
             Form::Not => ("not this".to_owned(), String::new()),
-            Form::Known => (leaf.condition.expected(negated), leaf.condition.actual(change)),
+            Form::Known => (leaf.expected(negated), leaf.actual(change)),
             Form::Opaque => {
                 let answer = match truth {
                     Truth::True => Some(!negated),
@@ -192,6 +193,16 @@ impl Clause {
             },
             clauses: if is_leaf { Vec::new() } else { self.parts().iter().map(|part| part.explain(change)).collect() },
         }
+    }
+
+    /// Whether it is alternatives that one piece of source code states, so that it is shown as one.
+    pub fn is_one_text(&self) -> bool {
+        let is_same = |part: &Self| part.text == self.text && !part.is_made_of_others();
+        let is_leaf = |part: &Self| !matches!(part.condition, Condition::Opaque { .. });
+        matches!(self.condition, Condition::Any { .. })
+            && !self.text.is_empty()
+            && self.parts().len() > 1
+            && self.parts().iter().all(|part| is_same(part) && is_leaf(part))
     }
 
     fn is_made_of_others(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Which changes is a predicate asked about at all?
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::super::{Clause, Condition, Operations, Plan};
@@ -52,6 +54,24 @@ impl Scope {
             operations: Operations::of(|operation| self.operations.contains(operation) || other.operations.contains(operation)),
             collections: either(self.collections, other.collections),
             databases: either(self.databases, other.databases),
+        }
+    }
+}
+
+/// `update of moves`, `every change`.
+impl fmt::Display for Scope {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_everything() {
+            return out.write_str("every change");
+        }
+        let named = |names: &[String]| if names.is_empty() { "no".to_owned() } else { names.join(" or ") };
+        write!(out, "{}", self.operations)?;
+        if let Some(collections) = &self.collections {
+            write!(out, " of {}", named(collections))?;
+        }
+        match &self.databases {
+            Some(databases) => write!(out, " in database {}", named(databases)),
+            None => Ok(()),
         }
     }
 }

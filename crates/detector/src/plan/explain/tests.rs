@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::super::{At, Clause, Comparison, Condition, Constant, Plan};
+use super::super::{At, Clause, Comparison, Constant, Plan};
 use super::{EventExplanation, ExplainedClause, Explanation, NearMiss, NearMisses, Truth};
 use crate::change::{Change, Operation, Side};
 use crate::detector::{Detector, Verdict};
@@ -254,6 +254,18 @@ fn every_kind_of_clause_says_what_it_expects_and_what_there_is() {
 }
 
 #[test]
+fn alternatives_that_one_piece_of_code_states_are_one_clause() {
+    let either = At("matches!(…)", 3).collection_in(&["moves", "orders"], |name| matches!(name, "moves" | "orders"));
+    let plan = Plan::new(all([updated(), either.clone(), At("!matches!(…)", 4).not(either)]));
+
+    assert_eq!(
+        lines(&plan.explain(&update("a", "b")))[2..],
+        [r#"yes matches!(…) | "moves" or "orders" | "moves""#, r#"no< !matches!(…) | not "moves" or "orders" | "moves""#,]
+    );
+    assert_eq!(plan.near_misses(&update("a", "b"))[0].words(), "!matches!(…)");
+}
+
+#[test]
 fn a_value_is_shown_in_one_line_and_not_longer_than_it_is_of_use() {
     let plan = Plan::new(status("done"));
 
@@ -414,6 +426,10 @@ fn the_changes_that_a_rule_is_asked_about_are_known_as_far_as_its_first_clauses_
         assert!(json.contains(expected), "{json}\n{expected}");
         assert!(!scope.is_everything());
     }
+    let words = |clause| Plan::new(clause).scope().to_string();
+    assert_eq!(words(all([moves(), updated()])), "update of moves");
+    assert_eq!(words(all([any([moves(), orders()]), app()])), "any operation of moves or orders in database app");
+    assert_eq!(words(opaque()), "every change");
     for clause in [not(moves()), any([moves(), updated()]), all([opaque(), moves()]), any([moves(), opaque()]), all([])] {
         assert!(Plan::new(clause.clone()).scope().is_everything(), "{clause:?}");
     }

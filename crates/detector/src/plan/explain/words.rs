@@ -1,6 +1,7 @@
 //! What does a clause demand, and what does the change hold instead, in a few words?
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::change::{Change, Operation, Side};
 use crate::undecided::Read;
@@ -21,6 +22,22 @@ impl Clause {
             text => text.into(),
         }
     }
+
+    /// What has to be, so that it holds, or does not; of alternatives, what each of them asks for.
+    pub(super) fn expected(&self, negated: bool) -> String {
+        match self.parts() {
+            [] => self.condition.expected(negated),
+            parts => {
+                let each: Vec<String> = parts.iter().map(|part| part.condition.expected(false)).collect();
+                format!("{}{}", if negated { "not " } else { "" }, each.join(" or "))
+            }
+        }
+    }
+
+    /// What the change holds where it looks.
+    pub(super) fn actual(&self, change: &Change) -> String {
+        self.parts().first().unwrap_or(self).condition.actual(change)
+    }
 }
 
 impl Condition {
@@ -30,7 +47,7 @@ impl Condition {
             Self::All { .. } => "all of these".to_owned(),
             Self::Any { .. } => "one of these".to_owned(),
             Self::Not { clause } => format!("!({})", clause.words()),
-            Self::Operation { operations } => format!("operation() is {}", names(*operations)),
+            Self::Operation { operations } => format!("operation() is {operations}"),
             Self::Collection { name } => format!("collection() == {name:?}"),
             Self::Database { name } => format!("database() == {name:?}"),
             Self::Changed { path } => format!("column_changed({path:?})"),
@@ -47,12 +64,12 @@ impl Condition {
     }
 
     /// What has to be, so that it holds, or does not.
-    pub(super) fn expected(&self, negated: bool) -> String {
+    fn expected(&self, negated: bool) -> String {
         let not = if negated { "not " } else { "" };
         match self {
             Self::All { .. } | Self::Any { .. } | Self::Not { .. } | Self::Opaque { .. } => (!negated).to_string(),
-            Self::Operation { operations } if negated => names(operations.complement()),
-            Self::Operation { operations } => names(*operations),
+            Self::Operation { operations } if negated => operations.complement().to_string(),
+            Self::Operation { operations } => operations.to_string(),
             Self::Collection { name } | Self::Database { name } => format!("{not}{name:?}"),
             Self::Changed { .. } => if negated { "not changed" } else { "changed" }.to_owned(),
             Self::Compare { comparison, literal, .. } => match (comparison, negated) {
@@ -69,7 +86,7 @@ impl Condition {
     }
 
     /// What the change holds where the condition looks.
-    pub(super) fn actual(&self, change: &Change) -> String {
+    fn actual(&self, change: &Change) -> String {
         match self {
             Self::All { .. } | Self::Any { .. } | Self::Not { .. } | Self::Opaque { .. } => String::new(),
             Self::Operation { .. } => change.operation().as_str().to_owned(),
@@ -94,7 +111,7 @@ pub(super) fn opaque(condition: &Condition, text: &str, answer: Option<bool>, er
         return "it cannot be asked on its own".to_owned();
     }
     let came_to = match (answer, error) {
-        (_, Some(error)) => shortened(error),
+        (_, Some(error)) => return shortened(error),
         (Some(answer), None) => answer.to_string(),
         (None, None) => "unknown".to_owned(),
     };
@@ -123,15 +140,17 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// The operations in words; where there are many, those that are not among them.
-fn names(operations: Operations) -> String {
-    let joined = |operations: Operations| operations.iter().map(Operation::as_str).collect::<Vec<_>>().join(" or ");
-    let others = operations.complement();
-    match (operations.iter().count(), others.iter().count()) {
-        (_, 0) => "any operation".to_owned(),
-        (0, _) => "no operation".to_owned(),
-        (most, few) if most > few => format!("not {}", joined(others)),
-        _ => joined(operations),
+/// In words; where there are many, those that are not among them.
+impl fmt::Display for Operations {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joined = |operations: Self| operations.iter().map(Operation::as_str).collect::<Vec<_>>().join(" or ");
+        let others = self.complement();
+        match (self.iter().count(), others.iter().count()) {
+            (_, 0) => out.write_str("any operation"),
+            (0, _) => out.write_str("no operation"),
+            (most, few) if most > few => write!(out, "not {}", joined(others)),
+            _ => out.write_str(&joined(*self)),
+        }
     }
 }
 
