@@ -68,7 +68,7 @@ fn rest(registry: &Registry, change: &Change, events: &[&EventExplanation]) -> O
     }
     let reasons = [(collections, "other collections"), (operations, "other operations")];
     let reasons: Vec<String> =
-        reasons.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} for {what}")).collect();
+        reasons.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} of {what}")).collect();
     let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     (!events.is_empty()).then(|| format!("{} did not happen{reasons}", count(events.len() as u64, "other")))
 }
