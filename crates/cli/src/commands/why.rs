@@ -36,7 +36,10 @@ pub(crate) async fn why(program: &Program, what: &Why) -> Result<Exit, Failure> 
                 let before = if seen == 0 { "" } else { "\n" };
                 out(&match form {
                     Form::Json => object(&registry, &change, &place, &explained),
-                    Form::Quiet(_) => explained.iter().map(|event| line(&change, event)).collect(),
+                    Form::Quiet(_) => {
+                        let is_asked_for = |event: &&EventExplanation| !what.event.is_empty() || event.verdict != Verdict::No;
+                        explained.iter().filter(is_asked_for).map(|event| line(&change, event)).collect()
+                    }
                     Form::Full(look) => {
                         let title = format!("{before}{}  {}\n", look.strong(&describe(&change)), look.dim(&clean(&place)));
                         if what.event.is_empty() {
