@@ -1,5 +1,6 @@
 //! What may be said on the command line?
 
+mod explaining;
 mod recorded;
 mod values;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::Deserialize;
 
+pub(crate) use explaining::{Listed, WHY, Why};
 pub(crate) use recorded::{Kept, Letters, Recorded, Replay, Selected, Upkeep, Which};
 use values::beginning;
 pub(crate) use values::{Beginning, Rate, Time, duration, size};
@@ -289,8 +291,11 @@ pub(crate) enum Command {
         #[arg(long)]
         strict: bool,
     },
+    /// Say why events happened or not: each clause of their rule, beside what the change holds
+    #[command(after_help = WHY)]
+    Why(Why),
     /// Show the events of this program, where they are declared, and their jobs
-    List,
+    List(Listed),
     /// Handle a MANUAL change made on the command line: for events that ask `change.is_manual()`
     Emit {
         /// The collection or table
@@ -405,6 +410,7 @@ impl Command {
         match self {
             Self::Run(run) => run.kept.clone(),
             Self::Recorded(recorded) => recorded.kept().clone(),
+            Self::Why(why) => why.kept.clone(),
             _ => Kept::default(),
         }
     }
@@ -415,9 +421,12 @@ impl Command {
             Self::Demo { limits } | Self::Emit { limits, .. } => limits.clone(),
             Self::Run(run) => run.limits.clone(),
             Self::Recorded(recorded) => recorded.limits(),
-            Self::Check { .. } | Self::Detect { .. } | Self::List | Self::New { .. } | Self::Completions { .. } => {
-                Limits::default()
-            }
+            Self::Check { .. }
+            | Self::Detect { .. }
+            | Self::Why(_)
+            | Self::List(_)
+            | Self::New { .. }
+            | Self::Completions { .. } => Limits::default(),
         }
     }
 }
