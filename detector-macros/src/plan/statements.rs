@@ -142,14 +142,7 @@ impl Reader<'_> {
         Binding::Local
     }
 
-    fn bind(
-        &mut self,
-        names: &BTreeSet<String>,
-        binding: &Binding,
-        local: &Local,
-        scope: &mut Scope,
-        level: Level,
-    ) {
+    fn bind(&mut self, names: &BTreeSet<String>, binding: &Binding, local: &Local, scope: &mut Scope, level: Level) {
         if level == Level::Body {
             self.script.code.extend(local.to_token_stream());
             if matches!(binding, Binding::Local) {
