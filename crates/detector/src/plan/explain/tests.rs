@@ -116,7 +116,7 @@ fn what_only_the_description_of_an_update_says_is_told_as_such() {
             "updateDescription": { "updatedFields": { "a": "new", "b.c": "new" }, "removedFields": [] },
         });
         event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-        let change = Change::from_json(&event.to_string()).unwrap();
+        let change = Change::from_json(event.to_string()).unwrap();
         Plan::new(changed(path)).explain(&change).root().actual.clone()
     };
 
