@@ -142,7 +142,14 @@ impl Reader<'_> {
         Binding::Local
     }
 
-    fn bind(&mut self, names: &BTreeSet<String>, binding: &Binding, local: &Local, scope: &mut Scope, level: Level) {
+    fn bind(
+        &mut self,
+        names: &BTreeSet<String>,
+        binding: &Binding,
+        local: &Local,
+        scope: &mut Scope,
+        level: Level,
+    ) {
         if level == Level::Body {
             // Names that only recognised clauses use are used here.
             let used = names_of(&local.pat);

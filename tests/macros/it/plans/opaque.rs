@@ -339,10 +339,7 @@ fn an_opaque_clause_is_asked_on_its_own() {
     assert_eq!(holds("opaque.inferred", 2, &change("1")), No);
     assert_eq!(holds("opaque.depends", 2, &change("")), Detected);
     assert!(matches!(holds("opaque.depends", 2, &Change::insert("moves").after(serde_json::json!({})).into()), Failed(_)));
-    assert_eq!(
-        holds("opaque.a_loop", 0, &change("")),
-        event_detector::Registry::from_linked().unwrap().get("opaque.a_loop").unwrap().evaluate(&change(""))
-    );
+    assert_eq!(holds("opaque.a_loop", 0, &change("")), event_detector::Registry::from_linked().unwrap().get("opaque.a_loop").unwrap().evaluate(&change("")));
     assert_eq!(holds("opaque.two_functions", 0, &change("")), Detected);
     assert_eq!(holds("opaque.let_else_true", 0, &change("")), Detected);
 }
