@@ -5,7 +5,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{FnArg, Item, ItemFn, ItemMod, Pat, Stmt, Type};
+use syn::{FnArg, Item, ItemFn, ItemMod, Pat, Stmt, Type, UseTree};
 
 use crate::types::last_segment;
 
@@ -27,6 +27,8 @@ use reader::Reader;
 use statements::Level;
 use text::Place;
 
+/// A predicate that consults more unknowns is undecided, whatever comes after.
+const MAX_UNKNOWNS: usize = 6;
 /// Larger plans would cost their user more than they give.
 const LARGEST: usize = 500;
 
@@ -68,8 +70,17 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
     let Some(parameter) = parameter(detect) else {
         return whole("the change has no plain name");
     };
-    let mut reader = Reader::new(krate, parameter, &detect.block);
-    let root = reader.statements(&detect.block.stmts, names::Scope::default(), Level::Body);
+    if detect.block.stmts.iter().any(|statement| may_shadow(statement, parameter.as_deref())) {
+        return whole("an item in it may have the name of the change");
+    }
+    let body = |reader: &mut Reader<'_>| reader.statements(&detect.block.stmts, names::Scope::default(), Level::Body);
+    let mut reader = Reader::new(krate, parameter.clone(), &detect.block);
+    let mut root = body(&mut reader);
+    if root.weight() > MAX_UNKNOWNS {
+        // What the function asks where it is bound, needed or not, may then be what leaves it undecided.
+        reader = Reader { is_lazy: false, ..Reader::new(krate, parameter, &detect.block) };
+        root = body(&mut reader);
+    }
     if root.size() > LARGEST {
         return whole("it states more than a plan can hold");
     }
@@ -164,6 +175,30 @@ fn declares_others(statement: &Stmt) -> bool {
             !attributes::repeatable(item).is_some_and(attributes::are_harmless) || names::has_word(item, "expect")
         }
         _ => false,
+    }
+}
+
+/// Whether a statement of the body is an item that may be meant by the name of the change, in all of the body. Names that are
+/// imported from a type are those of its variants.
+fn may_shadow(statement: &Stmt, parameter: Option<&str>) -> bool {
+    let Some(parameter) = parameter else { return false };
+    let is_it = |ident: &Ident| names::name(ident) == parameter;
+    match statement {
+        Stmt::Item(Item::Const(item)) => is_it(&item.ident),
+        Stmt::Item(Item::Static(item)) => is_it(&item.ident),
+        Stmt::Item(Item::Fn(item)) => is_it(&item.sig.ident),
+        Stmt::Item(Item::Use(item)) => names::has_word(item, parameter) || imports_all(&item.tree, None),
+        _ => false,
+    }
+}
+
+/// Whether an import brings in all of a module.
+fn imports_all(tree: &UseTree, from: Option<&Ident>) -> bool {
+    match tree {
+        UseTree::Path(path) => imports_all(&path.tree, Some(&path.ident)),
+        UseTree::Group(group) => group.items.iter().any(|tree| imports_all(tree, from)),
+        UseTree::Glob(_) => !from.is_some_and(|name| name.to_string().starts_with(char::is_uppercase)),
+        UseTree::Name(_) | UseTree::Rename(_) => false,
     }
 }
 

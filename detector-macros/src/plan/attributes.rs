@@ -6,7 +6,18 @@ use syn::{Attribute, Expr, Item, Meta};
 
 /// Attributes of the compiler that change no meaning. Nobody can give these names to macros of their own.
 const HARMLESS: [&str; 12] = [
-    "doc", "allow", "expect", "warn", "deny", "forbid", "inline", "must_use", "cold", "track_caller", "deprecated", "automatically_derived",
+    "doc",
+    "allow",
+    "expect",
+    "warn",
+    "deny",
+    "forbid",
+    "inline",
+    "must_use",
+    "cold",
+    "track_caller",
+    "deprecated",
+    "automatically_derived",
 ];
 /// Of tools, which only read.
 const TOOLS: [&str; 4] = ["clippy", "rustfmt", "rustdoc", "diagnostic"];

@@ -162,9 +162,9 @@ fn ends(token: Option<&TokenTree>) -> bool {
 pub(super) fn calls_macro(code: TokenStream) -> bool {
     let tokens: Vec<TokenTree> = code.into_iter().collect();
     tokens.iter().any(|token| matches!(token, TokenTree::Group(group) if calls_macro(group.stream())))
-        || tokens.windows(3).any(|three| {
-            matches!(three, [TokenTree::Ident(_), TokenTree::Punct(bang), TokenTree::Group(_)] if bang.as_char() == '!')
-        })
+        || tokens.windows(3).any(
+            |three| matches!(three, [TokenTree::Ident(_), TokenTree::Punct(bang), TokenTree::Group(_)] if bang.as_char() == '!'),
+        )
 }
 
 fn any(code: TokenStream, holds: &mut impl FnMut(&TokenTree) -> bool) -> bool {

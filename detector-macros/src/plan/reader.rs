@@ -31,6 +31,8 @@ pub(super) struct Reader<'a> {
     pub(super) left: Option<(Span, Span)>,
     /// How many `let`s were followed.
     pub(super) lets: usize,
+    /// Whether the clause of a `let` may be asked where it is needed, as long as the order of unknowns stays.
+    pub(super) is_lazy: bool,
 }
 
 /// The body of the function that asks opaque clauses: the leading `let`s as they are, and a clause at the place of each.
@@ -64,13 +66,20 @@ impl<'a> Reader<'a> {
             items: items.map(ToTokens::to_token_stream).collect(),
             left: None,
             lets: 0,
+            is_lazy: true,
         }
     }
 
     /// The function that asks: `detect` by another name, with the number of the clause.
     pub(super) fn function(&self, detect: &ItemFn) -> TokenStream {
         let (generics, change, output) = (&detect.sig.generics, &detect.sig.inputs[0], &detect.sig.output);
-        let yes = self.script.has_left.then(|| quote!(fn __yes() -> bool { true }));
+        let yes = self.script.has_left.then(|| {
+            quote!(
+                fn __yes() -> bool {
+                    true
+                }
+            )
+        });
         let (items, code, bounds) = (&self.items, &self.script.code, &generics.where_clause);
         let end = self.script.end.clone().unwrap_or_else(|| quote!(false));
         quote! {
@@ -85,6 +94,7 @@ impl<'a> Reader<'a> {
 
     /// Adds a clause to the function that asks, if it can be asked on its own. In `tail` position a `return` is an answer.
     pub(super) fn ask(&mut self, clause: &impl ToTokens, scope: &Scope, tail: bool) -> Option<u32> {
+        let left = self.left.take();
         if names::mentions(clause, scope.inner()) || (!tail && names::has_word(clause, "return")) {
             self.leave_out(clause);
             return None;
@@ -92,7 +102,7 @@ impl<'a> Reader<'a> {
         let nth = self.script.clauses;
         self.script.clauses += 1;
         // Of the same form as in the function itself, so that the compiler says of a mistake in it the same, which it does once.
-        self.script.code.extend(match (tail, self.left.take()) {
+        self.script.code.extend(match (tail, left) {
             (true, _) => quote!(if __nth == #nth { return #clause; }),
             (false, None) => quote!(if __nth == #nth { return if (#clause) { true } else { false }; }),
             (false, Some((begin, end))) => {

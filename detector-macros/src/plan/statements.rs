@@ -10,8 +10,6 @@ use super::node::{Leaf, Node};
 use super::reader::Reader;
 use super::text::Place;
 
-/// A predicate that consults more is undecided, needed or not.
-const MAX_UNKNOWNS: usize = 6;
 /// Larger conditions are not written again where a name stands for them.
 const LARGEST_BOUND: usize = 32;
 
@@ -116,7 +114,7 @@ impl Reader<'_> {
         let rest = self.statements(rest, scope, level);
         match eager {
             // The function asks it here, needed or not, and the plan in the same order.
-            Some((number, node)) if node.consults() && !(self.lets <= MAX_UNKNOWNS && comes_first(number, &rest)) => {
+            Some((number, node)) if node.consults() && !(self.is_lazy && comes_first(number, &rest)) => {
                 let place = Place::of(local);
                 let asked = Node::any(place.clone(), [node, Node::truth(place, true)]);
                 Node::all(whole, [asked, rest])
@@ -142,14 +140,7 @@ impl Reader<'_> {
         Binding::Local
     }
 
-    fn bind(
-        &mut self,
-        names: &BTreeSet<String>,
-        binding: &Binding,
-        local: &Local,
-        scope: &mut Scope,
-        level: Level,
-    ) {
+    fn bind(&mut self, names: &BTreeSet<String>, binding: &Binding, local: &Local, scope: &mut Scope, level: Level) {
         if level == Level::Body {
             // Names that only recognised clauses use are used here.
             let used = names_of(&local.pat);
