@@ -149,7 +149,8 @@ impl<'w> Exact<'w> {
             lines.push(format!("if {} {{\n            return {answer};\n        }}", guard.text));
             weight += guard.weight + other.weight;
         }
-        let mut last = self.any(3);
+        let depth = self.words.one(&[1, 2, 2, 3]);
+        let mut last = self.any(depth);
         if lines.is_empty() || self.words.chance(50) {
             let scope = self.scope();
             last = Expr::new(format!("{} && {}", scope.within(Binds::And), last.closed()), Binds::And, scope.weight + last.weight);
@@ -184,8 +185,8 @@ impl<'w> Exact<'w> {
             return self.leaf();
         }
         match self.words.below(20) {
-            0..5 => self.joined(depth, "&&", Binds::And),
-            5..9 => self.joined(depth, "||", Binds::Or),
+            0..3 => self.joined(depth, "&&", Binds::And),
+            3..9 => self.joined(depth, "||", Binds::Or),
             9..11 => {
                 let inner = self.any(depth - 1);
                 Expr::new(format!("!{}", inner.closed()), Binds::Unary, inner.weight)
@@ -197,13 +198,13 @@ impl<'w> Exact<'w> {
             }
             14 => self.many(),
             15 => self.arms(depth),
-            16 => Expr::new(self.words.one(&["true", "false"]).to_owned(), Binds::Unary, 0),
+            16 if self.words.chance(50) => Expr::new(self.words.one(&["true", "true", "false"]).to_owned(), Binds::Unary, 0),
             _ => self.leaf(),
         }
     }
 
     fn joined(&mut self, depth: usize, operator: &str, binds: Binds) -> Expr {
-        let parts: Vec<Expr> = (0..2 + self.words.below(2)).map(|_| self.any(depth - 1)).collect();
+        let parts: Vec<Expr> = (0..2 + self.words.below(4) / 3).map(|_| self.any(depth - 1)).collect();
         let texts: Vec<String> = parts.iter().map(|part| part.within(binds)).collect();
         Expr::new(texts.join(&format!(" {operator} ")), binds, parts.iter().map(|part| part.weight).sum())
     }
@@ -237,7 +238,7 @@ impl<'w> Exact<'w> {
 
     /// Many unknowns one after another, where too many of them leave the whole undecided.
     fn many(&mut self) -> Expr {
-        let operator = self.words.one(&["||", "||", "&&"]);
+        let operator = self.words.one(&["||", "||", "||", "||", "||", "&&"]);
         let binds = if operator == "||" { Binds::Or } else { Binds::And };
         let leaves: Vec<Expr> = (0..4 + self.words.below(5)).map(|_| self.leaf()).collect();
         let texts: Vec<String> = leaves.iter().map(|leaf| leaf.within(binds)).collect();
@@ -303,7 +304,9 @@ impl<'w> Exact<'w> {
             }
             10..12 => {
                 let (path, holds) = self.path();
-                let (from, to) = (self.words.operand(holds), self.words.operand(holds));
+                let from = self.words.operand(holds);
+                // Mostly another one.
+                let to = (0..3).map(|_| self.words.operand(holds)).find(|to| *to != from).unwrap_or_else(|| from.clone());
                 Expr::new(format!("{change}.changed_from_to({path}, {from}, {to})"), Binds::Unary, 1)
             }
             12..18 => {
@@ -316,21 +319,27 @@ impl<'w> Exact<'w> {
                 Expr::new(format!("{}.{question}()", self.field().0), Binds::Unary, 1)
             }
             20..22 => self.within(),
-            _ => self.scope(),
+            _ if self.words.chance(30) => self.scope(),
+            _ => {
+                let path = self.path().0;
+                Expr::new(format!("{change}.column_changed({path})"), Binds::Unary, 1)
+            }
         }
     }
 
     fn within(&mut self) -> Expr {
         let (field, holds) = self.field();
-        let (list, weight) = match self.words.below(8) {
+        let (list, weight) = match self.words.below(9) {
             // Whoever reads only this source cannot know how many they are.
             0 => ("STATES".to_owned(), MANY),
             1 => ("crate::constants::STATES".to_owned(), MANY),
-            2 => ("[0.1f32, 0.2, 1.0]".to_owned(), 3),
-            3 => ("[0, 1, 2, 3, 4, 5, 6]".to_owned(), 7),
-            4 => ("[1, -1, 2_i64]".to_owned(), 3),
+            2 if holds == Holds::Number => ("[0.1f32, 0.2, 1.0]".to_owned(), 3),
+            3..5 if holds == Holds::Number => ("[0, 1, 2, 3, 4, 5, 6]".to_owned(), 7),
+            3 => ("[DONE, \"new\", \"a\", \"b\", \"c\", \"d\", \"e\", \"open\"]".to_owned(), 8),
+            4 => ("[true, false]".to_owned(), 2),
             5 => ("[true]".to_owned(), 1),
             6 => ("[DONE, \"new\"]".to_owned(), 2),
+            7 if holds == Holds::Number => ("[1, -1, 2_i64]".to_owned(), 3),
             _ if holds == Holds::Number => ("[1.0, 1.5]".to_owned(), 2),
             _ => (format!("[{}, {}]", self.words.text(), self.words.text()), 2),
         };

@@ -15,8 +15,8 @@ pub(crate) enum Holds {
     Other,
 }
 
-const NUMBERS: [&str; 24] = [
-    "1", "1", "1", "2", "2", "0", "-1", "1.0", "1.5", "-0.5", "0.1", "0.1f32", "200u8", "1_i64", "0x10", "1e3", "-0.0",
+const NUMBERS: [&str; 29] = [
+    "1", "1", "1", "1", "1", "1", "2", "2", "2", "2", "0", "-1", "1.0", "1.5", "-0.5", "0.1", "0.1f32", "200u8", "1_i64", "0x10", "1e3", "-0.0",
     "9007199254740993_i64", "9007199254740992.0", "18446744073709551615u64", "u64::MAX", "i64::MIN", "f64::NAN", "f64::INFINITY",
 ];
 const TEXT_CONSTANTS: [&str; 4] = ["DONE", "self::DONE", "crate::constants::OPEN", "crate::constants::DONE"];
@@ -45,7 +45,7 @@ impl Words {
 
     /// A collection's name as a literal, mostly the first.
     pub(crate) fn collection(&mut self) -> String {
-        let rank = if self.chance(75) { 0 } else { self.below(COLLECTIONS.len()) };
+        let rank = if self.chance(30) { 0 } else { self.below(COLLECTIONS.len()) };
         format!("{:?}", COLLECTIONS[rank])
     }
 
@@ -82,7 +82,7 @@ impl Words {
 
     /// What a path that holds `holds` is compared with: mostly of its own type, sometimes a constant by its name.
     pub(crate) fn operand(&mut self, holds: Holds) -> String {
-        let holds = if self.chance(12) { self.one(&[Holds::Text, Holds::Number, Holds::Other]) } else { holds };
+        let holds = if self.chance(4) { self.one(&[Holds::Text, Holds::Number, Holds::Other]) } else { holds };
         match holds {
             Holds::Text if self.chance(20) => self.one(&TEXT_CONSTANTS).to_owned(),
             Holds::Text => self.text(),

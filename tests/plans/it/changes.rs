@@ -6,7 +6,7 @@ use plan_bodies::vocabulary::{COLLECTIONS, DATABASES};
 use serde_json::{Value, json};
 
 use crate::chances::{Chances, MALFORMED};
-use crate::documents::{Update, document, update};
+use crate::documents::{COLUMNS, Update, document, update};
 
 /// What happens to a document, or to more than one.
 const OPERATIONS: [&str; 20] = [
@@ -69,7 +69,7 @@ impl Parts {
         let mut parts = Self {
             operation,
             database: if chances.percent(70) { DATABASES[0] } else { chances.one(&DATABASES) },
-            collection: if chances.percent(75) { COLLECTIONS[0] } else { chances.one(&COLLECTIONS) },
+            collection: if chances.percent(20) { COLLECTIONS[0] } else { chances.one(&COLLECTIONS) },
             before: None,
             after: None,
             description: None,
@@ -86,10 +86,10 @@ impl Parts {
             _ => parts.after = Some(after).filter(|_| chances.percent(80)),
         }
         // An image may not be carried.
-        if chances.percent(30) {
+        if chances.percent(10) {
             parts.before = None;
         }
-        if operation != "insert" && chances.percent(30) {
+        if operation != "insert" && chances.percent(10) {
             parts.after = None;
         }
         parts
@@ -143,7 +143,7 @@ fn spoil(bytes: &mut [u8]) {
 }
 
 fn looked_up(change: Change, chances: &mut Chances) -> Change {
-    if chances.percent(25) { change.with_after_image(AfterImage::Lookup) } else { change }
+    if chances.percent(12) { change.with_after_image(AfterImage::Lookup) } else { change }
 }
 
 /// As Hasura posts it, where a row has all its columns on both sides, or lacks one on both.
@@ -162,9 +162,12 @@ fn from_hasura(mut parts: Parts, chances: &mut Chances) -> Change {
         "replace" => "UPDATE".to_owned(),
         other => other.to_uppercase(),
     };
-    let lacking = if chances.percent(30) { chances.one(&["n", "status", "flag", "doc"]) } else { "" };
+    let lacking = if chances.percent(15) { chances.one(&["n", "status", "flag", "doc"]) } else { "" };
     let row = |document: Option<Document>| {
         document.map_or(Value::Null, |mut document| {
+            for column in COLUMNS {
+                document.entry(column.to_owned()).or_insert(Bson::Null);
+            }
             document.remove(lacking);
             plain(Bson::Document(document))
         })

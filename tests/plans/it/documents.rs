@@ -11,7 +11,8 @@ pub(crate) struct Update {
     pub(crate) description: Document,
 }
 
-const COLUMNS: [&str; 9] = ["_id", "id", "status", "note", "n", "flag", "doc", "arr", "at"];
+/// The columns that documents mostly have.
+pub(crate) const COLUMNS: [&str; 9] = ["_id", "id", "status", "note", "n", "flag", "doc", "arr", "at"];
 
 /// A value as `column` mostly holds it.
 fn value(chances: &mut Chances, column: &str) -> Bson {
