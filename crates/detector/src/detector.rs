@@ -4,8 +4,7 @@ use crate::change::Change;
 use crate::job::Job;
 use crate::panics::{Panic, catch_panic};
 use crate::plan::Plan;
-use crate::undecided::{Decision, Read, Unknown, decide, pass_certain_noes, recording};
-use std::cell::Cell;
+use crate::undecided::{Certain, Decision, Read, Unknown, decide, recording};
 
 /// A declared business event: a predicate over one change, and the jobs to run when it holds.
 #[derive(Debug, Clone, Copy)]
@@ -163,19 +162,33 @@ impl Detector {
     /// Asks each of `detectors` about `change`, and gives every verdict that is not [`Verdict::No`] to `told`, in their order.
     ///
     /// It comes to the same as to [`evaluate`](Self::evaluate) one after another, for less.
-    pub fn evaluate_all<'d>(detectors: &'d [Self], change: &Change, mut told: impl FnMut(&'d Self, Verdict)) {
-        let mut rest = detectors;
-        while !rest.is_empty() {
-            let noes = Cell::new(0);
-            // Whatever ends it, a panic or an answer that is no certain no, is looked at again below.
-            let _again = catch_panic(|| pass_certain_noes(&noes, rest.len(), |place| (rest[place].detect)(change)));
-            rest = &rest[noes.get()..];
-            if let Some((detector, others)) = rest.split_first() {
+    pub fn evaluate_all<'d>(detectors: &'d [Self], change: &Change, told: impl FnMut(&'d Self, Verdict)) {
+        Self::evaluate_some(detectors.len(), |place| &detectors[place], change, told);
+    }
+
+    /// As [`evaluate_all`](Self::evaluate_all), of `count` detectors, each found `at` its place.
+    #[inline]
+    pub(crate) fn evaluate_some<'d>(
+        count: usize,
+        at: impl Fn(usize) -> &'d Self,
+        change: &Change,
+        mut told: impl FnMut(&'d Self, Verdict),
+    ) {
+        let mut next = 0;
+        while next < count {
+            let certain = Certain::default();
+            // Whatever ends it, a panic or an answer that is not certain, is looked at again below.
+            let _again = catch_panic(|| certain.ask(count - next, |place| (at(next + place).detect)(change)));
+            certain.yes().for_each(|place| told(at(next + place), Verdict::Detected));
+            let asked = certain.count.get() as usize;
+            next += asked;
+            if asked < Certain::MOST && next < count {
+                let detector = at(next);
                 let verdict = detector.evaluate(change);
                 if !matches!(verdict, Verdict::No) {
                     told(detector, verdict);
                 }
-                rest = others;
+                next += 1;
             }
         }
     }

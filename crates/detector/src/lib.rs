@@ -57,6 +57,7 @@ mod change;
 mod context;
 mod detector;
 mod effect;
+mod index;
 mod job;
 mod number;
 mod options;

@@ -54,13 +54,18 @@ impl<'c> Number<'c> {
             (Self::Double(left), Self::Double(right)) => left.partial_cmp(right),
             (Self::Int(left), Self::Double(right)) => compare_int(*left, *right),
             (Self::Double(left), Self::Int(right)) => compare_int(*right, *left).map(Ordering::reverse),
-            _ => Digits::parse(&self.text())?.compare(&Digits::parse(&other.text())?),
+            _ => self.digits()?.compare(&other.digits()?),
         }
     }
 
     /// Whether the numbers are the same value; a NaN is the same as a NaN here, since a change of NaN to NaN is none.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.compare(other) == Some(Ordering::Equal) || (self.is_nan() && other.is_nan())
+    }
+
+    /// The decimal that it is compared as beside a decimal.
+    pub(crate) fn digits(&self) -> Option<Digits> {
+        Digits::parse(&self.text())
     }
 
     fn is_nan(&self) -> bool {
@@ -99,15 +104,20 @@ fn compare_int(int: i64, double: f64) -> Option<Ordering> {
     Some(int.cmp(&(whole as i64)).then_with(|| 0.0_f64.total_cmp(&(double - whole + 0.0))))
 }
 
-/// A decimal as sign, significant digits and the place of the point: `0.d1d2d3… * 10^exponent`.
-#[derive(Debug, PartialEq, Eq)]
-enum Digits {
+/// A decimal as sign, significant digits and the place of the point: `0.d1d2d3… * 10^exponent`. Equal decimals are the same number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Digits {
     NotANumber,
     Infinite { negative: bool },
     Finite { negative: bool, digits: Vec<u8>, exponent: i64 },
 }
 
 impl Digits {
+    /// Whether it equals itself, as all do but a NaN.
+    pub(crate) fn is_number(&self) -> bool {
+        *self != Self::NotANumber
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (negative, rest) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),

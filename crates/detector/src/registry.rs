@@ -1,9 +1,11 @@
 //! Which events does this program know?
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::change::Change;
 use crate::detector::{Detector, Verdict};
+use crate::index::Index;
 use crate::plan::Plan;
 
 /// The detectors of a program, sorted by name, each name once.
@@ -12,6 +14,7 @@ pub struct Registry {
     detectors: Vec<Detector>,
     /// The plan of each detector, where it has one.
     plans: Vec<Option<Plan>>,
+    index: Arc<Index>,
     /// The names of those that were filtered out.
     left_out: Vec<&'static str>,
 }
@@ -88,7 +91,7 @@ impl Registry {
                 first: Place::of(&pair[0]),
                 second: Place::of(&pair[1]),
             }),
-            None => Ok(Self { plans: detectors.iter().map(Detector::plan).collect(), detectors, left_out: Vec::new() }),
+            None => Ok(Self::of(detectors, Vec::new())),
         }
     }
 
@@ -102,8 +105,13 @@ impl Registry {
             }
             is_kept
         });
-        self.plans = self.detectors.iter().map(Detector::plan).collect();
-        self
+        Self::of(self.detectors, self.left_out)
+    }
+
+    /// The registry of sorted detectors.
+    fn of(detectors: Vec<Detector>, left_out: Vec<&'static str>) -> Self {
+        let plans: Vec<_> = detectors.iter().map(Detector::plan).collect();
+        Self { index: Arc::new(Index::new(&plans)), detectors, plans, left_out }
     }
 
     /// Whether the program has an event of this name, be it filtered out.
@@ -131,7 +139,15 @@ impl Registry {
     /// It comes to the same as to [evaluate](Detector::evaluate) each of them, but that those are not asked which certainly say no;
     /// so a panic that one of these would meet is not seen.
     pub fn evaluate<'r>(&'r self, change: &Change, told: impl FnMut(&'r Detector, Verdict)) {
-        Detector::evaluate_all(&self.detectors, change, told);
+        self.index.with_places(change, |places| {
+            Detector::evaluate_some(places.len(), |at| &self.detectors[places[at] as usize], change, told);
+        });
+    }
+
+    /// The detectors that are asked about every change: those without a plan, and those whose plan does not say of which changes
+    /// they certainly do not hold.
+    pub fn always_asked(&self) -> impl Iterator<Item = &Detector> {
+        self.index.always().iter().map(|place| &self.detectors[*place as usize])
     }
 
     fn place(&self, name: &str) -> Option<usize> {

@@ -107,15 +107,43 @@ pub(crate) fn decide(mut ask: impl FnMut() -> bool) -> Decision {
     }
 }
 
-/// Asks with `ask` about one place after another, as long as the answers are certain noes; `noes` counts them, also where `ask`
-/// panics.
-pub(crate) fn pass_certain_noes(noes: &Cell<usize>, places: usize, ask: impl Fn(usize) -> bool) {
-    let (_, _) = probing(|| {
-        while noes.get() < places && !ask(noes.get()) && PROBE.get() == Probe::On {
-            noes.set(noes.get() + 1);
-        }
-        false
-    });
+/// The certain answers of one place after another; at most 64.
+#[derive(Default)]
+pub(crate) struct Certain {
+    /// How many there are.
+    pub(crate) count: Cell<u32>,
+    /// A bit for each place that says yes.
+    pub(crate) yes: Cell<u64>,
+}
+
+impl Certain {
+    pub(crate) const MOST: usize = 64;
+
+    /// Asks with `ask` about one of `places` after another, as long as the answers are certain. What they were is kept where `ask`
+    /// panics, too.
+    pub(crate) fn ask(&self, places: usize, ask: impl Fn(usize) -> bool) {
+        let (_, _) = probing(|| {
+            for place in 0..places.min(Self::MOST) {
+                let answer = ask(place);
+                if PROBE.get() != Probe::On {
+                    break;
+                }
+                self.yes.set(self.yes.get() | u64::from(answer) << place);
+                self.count.set(self.count.get() + 1);
+            }
+            false
+        });
+    }
+
+    /// The places that say yes, in their order.
+    pub(crate) fn yes(&self) -> impl Iterator<Item = usize> {
+        let mut rest = self.yes.get();
+        std::iter::from_fn(move || {
+            let place = (rest != 0).then_some(rest.trailing_zeros() as usize);
+            rest &= rest.wrapping_sub(1);
+            place
+        })
+    }
 }
 
 /// Asks once, and says whether an unknown was met.

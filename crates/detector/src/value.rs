@@ -336,7 +336,7 @@ fn compare(kind: &Kind<'_>, literal: Literal<'_>) -> Option<Ordering> {
 }
 
 impl Literal<'_> {
-    fn number(&self) -> Option<Number<'static>> {
+    pub(crate) fn number(&self) -> Option<Number<'static>> {
         match *self {
             Self::Int(int) => Some(Number::Int(int)),
             Self::Large(int) => Some(Number::Decimal(Cow::Owned(int.to_string()))),

@@ -239,11 +239,15 @@ impl Change {
 
     /// As a condition on this very change, so what was looked up later and may be newer does not count.
     fn equals_after(&self, path: &str, literal: Literal<'_>) -> Truth {
-        let reading = match self.after_image {
+        Value::new(self.read_left(path), Origin::Inside).try_equals(literal)
+    }
+
+    /// The field as this very change left it.
+    pub(crate) fn read_left(&self, path: &str) -> Reading<'_> {
+        match self.after_image {
             AfterImage::Lookup => self.written(path).unwrap_or(Reading::Unknown(Why::Newer)),
             _ => self.read(Side::After, path),
-        };
-        Value::new(reading, Origin::Inside).try_equals(literal)
+        }
     }
 
     fn touched_columns(&self) -> (ChangedColumns, Option<(Why, String)>) {

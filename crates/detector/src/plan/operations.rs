@@ -27,6 +27,11 @@ impl Operations {
         Operation::ALL.into_iter().filter(move |operation| self.contains(*operation))
     }
 
+    /// One bit for each.
+    pub(crate) fn bits(self) -> u16 {
+        self.0
+    }
+
     /// Those that are in both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {

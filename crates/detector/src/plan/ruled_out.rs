@@ -103,4 +103,13 @@ impl Condition {
             _ => 1,
         }
     }
+
+    /// How many unknowns a predicate consults at most for this condition itself, whatever the change. (A change always has an
+    /// operation and a place.)
+    pub(crate) fn unknowns(&self) -> usize {
+        match self {
+            Self::Operation { .. } | Self::Collection { .. } | Self::Database { .. } | Self::All { .. } | Self::Any { .. } => 0,
+            _ => self.weight(),
+        }
+    }
 }
