@@ -128,10 +128,10 @@ pub(crate) const MODULES: &[&str] = &[
      static PATH: &Path = &Path;\n    fn detect(change: &Change) -> bool { %C && change.column_changed(PATH) }\n",
     // Traits whose methods come before ours.
     "    trait Loose { fn exists(self) -> bool; }\n    \
-     impl Loose for event_detector::Value<'_> { fn exists(self) -> bool { !event_detector::Value::exists(&self) } }\n    \
+     impl Loose for event_detector::Value<'_> { fn exists(self) -> bool { !event_detector::Value::exists(self) } }\n    \
      fn detect(change: &Change) -> bool { %C && change.after(%S).exists() }\n",
     "    trait Loose { fn is_null(self) -> bool; fn is_in<const N: usize>(self, of: [&str; N]) -> bool; }\n    \
-     impl Loose for event_detector::Value<'_> {\n        fn is_null(self) -> bool { event_detector::Value::exists(&self) }\n        \
+     impl Loose for event_detector::Value<'_> {\n        fn is_null(self) -> bool { event_detector::Value::exists(self) }\n        \
      fn is_in<const N: usize>(self, of: [&str; N]) -> bool { !of.into_iter().any(|text| self == text) }\n    }\n    \
      fn detect(change: &Change) -> bool { %C && (change.after(%S).is_null() || change.before(%S).is_in([%T])) }\n",
     "    trait Loose { fn is_update(&self) -> bool; }\n    impl Loose for Change { fn is_update(&self) -> bool { true } }\n    \
@@ -161,11 +161,11 @@ pub(crate) const MODULES: &[&str] = &[
     // Names that an expansion might use.
     "    const DETECT: &str = \"status\";\n    const JOBS: &str = \"done\";\n    \
      fn detect(change: &Change) -> bool { %C && change.after(DETECT) == JOBS }\n",
-    "    struct Plan; struct At; struct Side; struct Comparison; struct Const; fn __ask() -> bool { true }\n    \
-     fn detect(change: &Change) -> bool { %C && (%O || __ask()) && %L }\n",
+    "    struct Plan; struct At; struct Side; struct Comparison; struct Const; fn plan() -> bool { true }\n    \
+     fn detect(change: &Change) -> bool { %C && (%O || plan()) && %L }\n",
     "    mod std { pub(super) fn some() -> bool { true } }\n    mod event_detector2 {}\n    \
      fn detect(change: &Change) -> bool { %C && std::some() && %O && %L }\n",
-    "    fn detect(__nth: &Change) -> bool { __nth.collection() == %Q && __nth.after(%K).as_i64() == Some(1) }\n",
-    "    const __nth: i64 = 1;\n    const __operation: Operation = Operation::Update;\n    \
-     fn detect(change: &Change) -> bool { %C && change.operation() == __operation && change.after(%K) == __nth && %O }\n",
+    "    fn detect(nth: &Change) -> bool { nth.collection() == %Q && nth.after(%K).as_i64() == Some(1) }\n",
+    "    const NTH: i64 = 1;\n    const OPERATION: Operation = Operation::Update;\n    \
+     fn detect(change: &Change) -> bool { %C && change.operation() == OPERATION && change.after(%K) == NTH && %O }\n",
 ];
