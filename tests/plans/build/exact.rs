@@ -5,11 +5,8 @@ use crate::words::{CONSTANTS, Holds, Words};
 
 /// Operators that stand between a field and a literal.
 const COMPARISONS: [&str; 10] = ["==", "==", "==", "==", "!=", "!=", "<", "<=", ">", ">="];
-const OPERATIONS: [&str; 4] = ["Insert", "Update", "Delete", "Manual"];
-const ALL_OPERATIONS: [&str; 15] = [
-    "Insert", "Insert", "Update", "Update", "Update", "Update", "Delete", "Delete", "Manual", "Drop", "Rename", "DropDatabase", "Shard",
-    "Create", "Other",
-];
+const OPERATIONS: [&str; 6] = ["Insert", "Update", "Update", "Update", "Delete", "Manual"];
+const RARE_OPERATIONS: [&str; 8] = ["Drop", "Rename", "DropDatabase", "Shard", "Create", "Invalidate", "Modify", "Other"];
 const NAMES: [&str; 5] = ["change", "change", "change", "c", "row"];
 /// Unknowns that a predicate consults at most, where a `let` is to be followed although it is evaluated early.
 const FEW: usize = 6;
@@ -79,7 +76,8 @@ pub(crate) fn body(words: &mut Words) -> Body {
             None => format!("{flagged} && ({last})"),
         };
     }
-    let inside = if exact.words.chance(15) { "        const DONE: &str = \"new\";\n        use Operation as Kind;\n" } else { "" };
+    let inside =
+        if exact.words.chance(15) { "        const DONE: &str = \"new\";\n        use Operation as Kind;\n" } else { "" };
     let of = match exact.words.below(4) {
         0 => "event_detector::Change",
         1 => "Row",
@@ -153,7 +151,8 @@ impl<'w> Exact<'w> {
         let mut last = self.any(depth);
         if lines.is_empty() || self.words.chance(50) {
             let scope = self.scope();
-            last = Expr::new(format!("{} && {}", scope.within(Binds::And), last.closed()), Binds::And, scope.weight + last.weight);
+            last =
+                Expr::new(format!("{} && {}", scope.within(Binds::And), last.closed()), Binds::And, scope.weight + last.weight);
         }
         weight += last.weight;
         lines.push(if self.words.chance(10) { format!("return {};", last.text) } else { last.text });
@@ -211,11 +210,7 @@ impl<'w> Exact<'w> {
 
     fn all(&mut self) -> Expr {
         let (left, right) = (self.scope(), self.leaf());
-        Expr::new(
-            format!("{} && {}", left.within(Binds::And), right.within(Binds::And)),
-            Binds::And,
-            left.weight + right.weight,
-        )
+        Expr::new(format!("{} && {}", left.within(Binds::And), right.within(Binds::And)), Binds::And, left.weight + right.weight)
     }
 
     fn branches(&mut self, depth: usize) -> Expr {
@@ -267,11 +262,16 @@ impl<'w> Exact<'w> {
         Expr::new(format!("match {read} {{ {arms}_ => {} }}", last.closed()), Binds::Block, weight)
     }
 
+    fn operation(&mut self) -> &'static str {
+        if self.words.chance(10) { self.words.one(&RARE_OPERATIONS) } else { self.words.one(&OPERATIONS) }
+    }
+
     fn pattern(&mut self) -> String {
         match self.words.below(6) {
-            0 => format!("Operation::{} | Operation::{}", self.words.one(&OPERATIONS), self.words.one(&ALL_OPERATIONS)),
-            1 => "INSERTED".to_owned(),
-            _ => format!("Operation::{}", self.words.one(&ALL_OPERATIONS)),
+            0 | 1 => format!("Operation::{} | Operation::{}", self.operation(), self.operation()),
+            // (By its name alone it might be a new name for whatever comes.)
+            2 => "self::INSERTED".to_owned(),
+            _ => format!("Operation::{}", self.operation()),
         }
     }
 
@@ -279,13 +279,17 @@ impl<'w> Exact<'w> {
     pub(crate) fn leaf(&mut self) -> Expr {
         let change = self.change;
         match self.words.below(24) {
-            0 => Expr::new(format!("{change}.is_{}()", self.words.one(&["insert", "update", "delete", "manual"])), Binds::Unary, 0),
+            0 => Expr::new(
+                format!("{change}.is_{}()", self.words.one(&["insert", "update", "update", "delete", "manual"])),
+                Binds::Unary,
+                0,
+            ),
             1 => {
                 let read = self.operation.map_or_else(|| format!("{change}.operation()"), str::to_owned);
-                let operator = self.words.one(&["==", "!="]);
+                let operator = self.words.one(&["==", "==", "!=", "!="]);
                 let operand = match self.words.below(5) {
                     0 => "INSERTED".to_owned(),
-                    _ => format!("Operation::{}", self.words.one(&ALL_OPERATIONS)),
+                    _ => format!("Operation::{}", self.operation()),
                 };
                 Expr::new(format!("{read} {operator} {operand}"), Binds::Comparison, 0)
             }
@@ -315,7 +319,7 @@ impl<'w> Exact<'w> {
                 Expr::new(format!("{field} {operator} {}", self.words.operand(holds)), Binds::Comparison, 1)
             }
             18..20 => {
-                let question = self.words.one(&["exists", "is_missing", "is_null"]);
+                let question = self.words.one(&["exists", "exists", "is_missing", "is_null"]);
                 Expr::new(format!("{}.{question}()", self.field().0), Binds::Unary, 1)
             }
             20..22 => self.within(),

@@ -57,7 +57,8 @@ fn written(seed: u64) -> String {
              use event_detector::{{Change, Operation}};\n\n{source}\n}}\n"
         )
         .expect("a text can be written to");
-        writeln!(table, "    crate::Written {{ event: \"{kind}.{nth:03}\", source: {source:?} }},").expect("a text can be written to");
+        writeln!(table, "    crate::Written {{ event: \"{kind}.{nth:03}\", source: {source:?} }},")
+            .expect("a text can be written to");
     }
     format!("{out}/// Every event, by its name.\npub const WRITTEN: [crate::Written; {BODIES}] = [\n{table}];\n")
 }

@@ -10,8 +10,8 @@ use crate::documents::{COLUMNS, Update, document, update};
 
 /// What happens to a document, or to more than one.
 const OPERATIONS: [&str; 20] = [
-    "insert", "insert", "insert", "insert", "insert", "update", "update", "update", "update", "update", "update", "update", "update",
-    "replace", "delete", "delete", "delete", "delete", "", "",
+    "insert", "insert", "insert", "insert", "insert", "update", "update", "update", "update", "update", "update", "update",
+    "update", "replace", "delete", "delete", "delete", "delete", "", "",
 ];
 const OTHER_OPERATIONS: [&str; 8] =
     ["create", "drop", "rename", "dropDatabase", "invalidate", "shardCollection", "modify", "of another version"];
@@ -82,7 +82,9 @@ impl Parts {
                 (parts.before, parts.after) = (Some(before), Some(after));
                 parts.description = Some(description).filter(|_| chances.percent(90));
             }
-            "replace" => (parts.before, parts.after) = (Some(before), Some(if chances.percent(30) { document(chances) } else { after })),
+            "replace" => {
+                (parts.before, parts.after) = (Some(before), Some(if chances.percent(30) { document(chances) } else { after }))
+            }
             _ => parts.after = Some(after).filter(|_| chances.percent(80)),
         }
         // An image may not be carried.
@@ -106,13 +108,18 @@ impl Parts {
         let id = [&self.before, &self.after].into_iter().flatten().find_map(|document| document.get("_id").cloned());
         if chances.percent(90) {
             let key = id.unwrap_or(Bson::Int32(1));
-            event.insert("documentKey", if chances.percent(10) { doc! { "n": 1, "_id": key } } else { doc! { "_id": key } });
+            event.insert(
+                "documentKey",
+                if chances.percent(10) {
+                    doc! { "n": 1, "_id": key }
+                } else {
+                    doc! { "_id": key }
+                },
+            );
         }
-        for (name, part) in [
-            ("fullDocument", self.after),
-            ("fullDocumentBeforeChange", self.before),
-            ("updateDescription", self.description),
-        ] {
+        for (name, part) in
+            [("fullDocument", self.after), ("fullDocumentBeforeChange", self.before), ("updateDescription", self.description)]
+        {
             if let Some(part) = part {
                 event.insert(name, part);
             }
@@ -150,7 +157,8 @@ fn looked_up(change: Change, chances: &mut Chances) -> Change {
 fn from_hasura(mut parts: Parts, chances: &mut Chances) -> Change {
     if parts.operation == "manual" && chances.percent(40) {
         let payload = parts.after.map_or_else(|| json!(chances.below(3)), |document| plain(Bson::Document(document)));
-        let trigger = json!({ "id": "1", "name": parts.collection, "scheduled_time": "2026-11-21T10:00:07Z", "payload": payload });
+        let trigger =
+            json!({ "id": "1", "name": parts.collection, "scheduled_time": "2026-11-21T10:00:07Z", "payload": payload });
         return decoded(trigger.to_string());
     }
     // A row that has to be there is.

@@ -12,7 +12,12 @@ use crate::changes::{change, shown};
 use crate::tally::{Counts, Fault, Tally};
 
 const DEFAULT_SEED: u64 = 6;
-const CHANGES: u64 = 100_000;
+/// What every run takes; CI takes more.
+const CHANGES: u64 = 30_000;
+/// So many events in a hundred are to come to each, or the bodies and the changes are too unlike to show anything.
+const FIRE: usize = 88;
+const UNDECIDED: usize = 80;
+const RULED_OUT: usize = 65;
 
 /// Everything that is asked about a change.
 struct Asked {
@@ -127,8 +132,11 @@ fn plans_and_index_keep_what_the_detectors_say() {
     let mut tally = Tally::new(asked.written.len());
     thread::scope(|scope| {
         let starts: Vec<u64> = (0..=threads).map(|part| from + count * part / threads).collect();
-        let parts: Vec<_> =
-            starts.windows(2).map(|ends| (ends[0]..ends[1], &asked)).map(|(part, asked)| scope.spawn(move || asked.tally(seed, part))).collect();
+        let parts: Vec<_> = starts
+            .windows(2)
+            .map(|ends| (ends[0]..ends[1], &asked))
+            .map(|(part, asked)| scope.spawn(move || asked.tally(seed, part)))
+            .collect();
         for part in parts {
             tally.add(part.join().unwrap());
         }
@@ -136,6 +144,20 @@ fn plans_and_index_keep_what_the_detectors_say() {
 
     println!("{}", summary(&asked, &tally.counts));
     assert!(tally.faults.is_empty(), "{}", tally.told(seed));
+    if count >= CHANGES && asked.written.len() == WRITTEN.len() {
+        for (what, share, of) in [
+            ("are detected", FIRE, (|counts| counts.detected) as fn(&Counts) -> u64),
+            ("are undecided", UNDECIDED, |counts| counts.undecided),
+            ("are ruled out", RULED_OUT, |counts| counts.ruled_out),
+        ] {
+            let some = tally.counts.iter().filter(|counts| of(counts) > 0).count();
+            assert!(
+                some * 100 >= share * WRITTEN.len(),
+                "{some} of {} events {what}, which is less than {share} in 100",
+                WRITTEN.len()
+            );
+        }
+    }
 }
 
 /// Which share of the events came to what, and those that came to nothing.

@@ -9,8 +9,7 @@ pub const TEXT_PATHS: [&str; 5] = ["status", "status", "note", "doc.s", "arr.0"]
 /// Dotted paths that mostly hold a number.
 pub const NUMBER_PATHS: [&str; 5] = ["n", "n", "doc.n", "arr.1", "_id"];
 /// Paths that hold a truth value, a document, an array, a date, or nothing at all.
-pub const OTHER_PATHS: [&str; 15] = [
-    "flag", "flag", "flag", "flag", "flag", "flag", "flag", "flag", "flag", "flag", "doc", "arr", "at", "id", "nowhere",
-];
+pub const OTHER_PATHS: [&str; 15] =
+    ["flag", "flag", "flag", "flag", "flag", "flag", "flag", "flag", "flag", "flag", "doc", "arr", "at", "id", "nowhere"];
 /// Texts.
 pub const TEXTS: [&str; 8] = ["new", "new", "open", "done", "done", "done", "Done", ""];
