@@ -5,7 +5,9 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{FnArg, Item, ItemFn, ItemMod, Pat, Stmt};
+use syn::{FnArg, Item, ItemFn, ItemMod, Pat, Stmt, Type, UseTree};
+
+use crate::types::last_segment;
 
 mod attributes;
 mod expression;
@@ -25,6 +27,8 @@ use reader::Reader;
 use statements::Level;
 use text::Place;
 
+/// A predicate that consults more unknowns is undecided, whatever comes after.
+const MAX_UNKNOWNS: usize = 6;
 /// Larger plans would cost their user more than they give.
 const LARGEST: usize = 500;
 
@@ -33,6 +37,8 @@ pub(crate) struct Functions {
     krate: TokenStream,
     detect: Ident,
     root: Node,
+    /// What the function allows itself, and what its copies need.
+    lints: TokenStream,
     /// The items of the body that the plan may name.
     items: TokenStream,
     ask: Ask,
@@ -54,8 +60,9 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
         krate: krate.clone(),
         detect: detect.sig.ident.clone(),
         root: Node::Opaque { place: Place::of(inside(detect)), why: why.to_owned(), ask: Some(0) },
+        lints: TokenStream::new(),
         items: TokenStream::new(),
-        ask: Ask::Detect,
+        ask: if may_be_asked(detect) { Ask::Detect } else { Ask::Never },
     };
     if let Some(why) = unreadable(module, detect) {
         return whole(why);
@@ -63,8 +70,17 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
     let Some(parameter) = parameter(detect) else {
         return whole("the change has no plain name");
     };
-    let mut reader = Reader::new(krate, parameter, &detect.block);
-    let root = reader.statements(&detect.block.stmts, names::Scope::default(), Level::Body);
+    if detect.block.stmts.iter().any(|statement| may_shadow(statement, parameter.as_deref())) {
+        return whole("an item in it may have the name of the change");
+    }
+    let body = |reader: &mut Reader<'_>| reader.statements(&detect.block.stmts, names::Scope::default(), Level::Body);
+    let mut reader = Reader::new(krate, parameter.clone(), &detect.block);
+    let mut root = body(&mut reader);
+    if root.weight() > MAX_UNKNOWNS {
+        // What the function asks where it is bound, needed or not, may then be what leaves it undecided.
+        reader = Reader { is_lazy: false, ..Reader::new(krate, parameter, &detect.block) };
+        root = body(&mut reader);
+    }
     if root.size() > LARGEST {
         return whole("it states more than a plan can hold");
     }
@@ -75,14 +91,16 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
     }
     let ask = match (reader.script.clauses, reader.script.is_partial) {
         (0, _) | (_, true) => Ask::Never,
+        _ if !may_be_asked(detect) => Ask::Never,
         _ => Ask::Function(reader.function(detect)),
     };
-    Functions { krate: krate.clone(), detect: detect.sig.ident.clone(), root, items: reader.items, ask }
+    let lints = attributes::allowed(&detect.attrs, !reader.items.is_empty());
+    Functions { krate: krate.clone(), detect: detect.sig.ident.clone(), root, lints, items: reader.items, ask }
 }
 
 impl ToTokens for Functions {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { krate, detect, root, items, ask } = self;
+        let Self { krate, detect, root, lints, items, ask } = self;
         let private = quote!(#krate::__private);
         let root = root.build(&private, !matches!(ask, Ask::Never));
         let ask = match ask {
@@ -92,25 +110,29 @@ impl ToTokens for Functions {
                     #detect(__change)
                 }
             },
-            Ask::Function(function) => function.clone(),
+            Ask::Function(function) => quote!(#lints #function),
         };
-        // Copies of the user's code: what there is to say of it is said of the user's own.
-        let silence = quote! {
-            #[allow(
-                unused, deprecated, nonstandard_style, unfulfilled_lint_expectations,
-                clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction
-            )]
-        };
-        let ask = (!ask.is_empty()).then(|| quote!(#silence #ask));
         tokens.extend(quote! {
             #ask
-            #silence
+            #lints
             fn __plan() -> #krate::Plan {
                 #items
                 use #private::{KnownConst as _, OtherConst as _};
                 #krate::Plan::new(#root)
             }
         });
+    }
+}
+
+/// Whether the change has its usual type. Where that is another's, which is a mistake, `detect` alone is to say so; the compiler
+/// would find it in the function that asks as well.
+fn may_be_asked(detect: &ItemFn) -> bool {
+    match detect.sig.inputs.first() {
+        Some(FnArg::Typed(input)) => match &*input.ty {
+            Type::Reference(reference) => last_segment(&reference.elem).is_some_and(|name| name == "Change"),
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -153,6 +175,30 @@ fn declares_others(statement: &Stmt) -> bool {
             !attributes::repeatable(item).is_some_and(attributes::are_harmless) || names::has_word(item, "expect")
         }
         _ => false,
+    }
+}
+
+/// Whether a statement of the body is an item that may be meant by the name of the change, in all of the body. Names that are
+/// imported from a type are those of its variants.
+fn may_shadow(statement: &Stmt, parameter: Option<&str>) -> bool {
+    let Some(parameter) = parameter else { return false };
+    let is_it = |ident: &Ident| names::name(ident) == parameter;
+    match statement {
+        Stmt::Item(Item::Const(item)) => is_it(&item.ident),
+        Stmt::Item(Item::Static(item)) => is_it(&item.ident),
+        Stmt::Item(Item::Fn(item)) => is_it(&item.sig.ident),
+        Stmt::Item(Item::Use(item)) => names::has_word(item, parameter) || imports_all(&item.tree, None),
+        _ => false,
+    }
+}
+
+/// Whether an import brings in all of a module.
+fn imports_all(tree: &UseTree, from: Option<&Ident>) -> bool {
+    match tree {
+        UseTree::Path(path) => imports_all(&path.tree, Some(&path.ident)),
+        UseTree::Group(group) => group.items.iter().any(|tree| imports_all(tree, from)),
+        UseTree::Glob(_) => !from.is_some_and(|name| name.to_string().starts_with(char::is_uppercase)),
+        UseTree::Name(_) | UseTree::Rename(_) => false,
     }
 }
 

@@ -84,7 +84,25 @@ pub use effect::{Effect, UnknownEffect};
 /// characters. Arguments after the name: `on_undecided = "fire"` runs the jobs of an undecided event too (the default is
 /// `"report"`), `ordered` lets no later change of the document begin before this event's jobs have succeeded or are dead letters
 /// (without it, a later change may overtake a job that waits for its next attempt), `crate = path` names this crate where it goes
-/// by another name.
+/// by another name, `plan = "opaque"` leaves the body of `detect` unread.
+///
+/// # The plan
+///
+/// `detect` is compiled as it stands. Besides, its source is read into a [`Plan`]: what it states, with nothing run, which is what
+/// `list --plans`, `why` and the choice of the events that a change can concern go by. Recognised are
+///
+/// - `&&`, `||`, `!`, `if … { … } else { … }`, `true` and `false`;
+/// - `collection()` and `database()` beside `==` and `!=`, or in `matches!(change.collection(), "a" | "b")`;
+/// - `is_insert()` and its siblings, `operation()` beside `==` and `!=`, in `matches!` and in `match change.operation() { … }`;
+/// - `column_changed`, `became`, `changed_from_to`;
+/// - `before(…)` and `after(…)` with `==`, `!=`, `<`, `<=`, `>`, `>=`, the field on the left, and with `exists()`, `is_missing()`,
+///   `is_null()`, `is_in([…])`;
+/// - literals and constants (not variables) as their arguments and on the right;
+/// - early exits such as `if !change.is_update() { return false; }`, and `let` for one of the reads or conditions above.
+///
+/// Everything else is fine too, and *opaque*: it may be true, whatever the change. A plan never says no where `detect` would say yes
+/// or leave it undecided. So put the collection first: what stands behind opaque code cannot rule a change out, because that code
+/// may already have left the event undecided. A panic of a `detect` that the plan makes unnecessary to ask is not seen.
 ///
 /// A JSONPath literal in `change.query("…")` is checked when the program is compiled. For one event per file, the file holds the
 /// inline module: the compiler refuses attributes on `mod name;`.

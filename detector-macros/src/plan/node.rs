@@ -101,6 +101,16 @@ impl Node {
         }
     }
 
+    /// How many unknowns it may consult.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::All(_, members) | Self::Any(_, members) => members.iter().map(Self::weight).fold(0, usize::saturating_add),
+            Self::Not(_, inner) => inner.weight(),
+            Self::Leaf(leaf) => leaf.weight,
+            Self::Opaque { .. } => 0,
+        }
+    }
+
     /// Whether all of it is recognised.
     pub(super) fn is_exact(&self) -> bool {
         match self {
@@ -118,6 +128,14 @@ impl Node {
             Self::Not(_, inner) => inner.consults(),
             Self::Leaf(leaf) => leaf.weight > 0 || leaf.names_constant,
             Self::Opaque { .. } => true,
+        }
+    }
+
+    /// The same clause, written differently.
+    pub(super) fn at(self, place: Place) -> Self {
+        match self {
+            Self::Leaf(leaf) => Self::Leaf(Leaf { place, ..leaf }),
+            other => other,
         }
     }
 

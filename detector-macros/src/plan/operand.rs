@@ -12,7 +12,10 @@ use super::reader::Reader;
 #[derive(Clone)]
 pub(super) enum Read {
     /// A field of one image.
-    Field { side: &'static str, path: Operand },
+    Field {
+        side: &'static str,
+        path: Operand,
+    },
     Collection,
     Database,
     Operation,

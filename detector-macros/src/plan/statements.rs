@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use quote::{ToTokens, quote};
 use syn::{Block, Expr, ExprIf, Local, Pat, Stmt};
 
-use super::names::{Binding, Scope, bound_by, has_word, returns_only_false};
+use super::names::{Binding, Scope, bound_by, has_word, names_of, returns_only_false};
 use super::node::{Leaf, Node};
 use super::reader::Reader;
 use super::text::Place;
 
-/// A predicate that consults more is undecided, needed or not.
-const MAX_UNKNOWNS: usize = 6;
 /// Larger conditions are not written again where a name stands for them.
 const LARGEST_BOUND: usize = 32;
 
@@ -116,7 +114,7 @@ impl Reader<'_> {
         let rest = self.statements(rest, scope, level);
         match eager {
             // The function asks it here, needed or not, and the plan in the same order.
-            Some((number, node)) if node.consults() && !(self.lets <= MAX_UNKNOWNS && comes_first(number, &rest)) => {
+            Some((number, node)) if node.consults() && !(self.is_lazy && comes_first(number, &rest)) => {
                 let place = Place::of(local);
                 let asked = Node::any(place.clone(), [node, Node::truth(place, true)]);
                 Node::all(whole, [asked, rest])
@@ -142,16 +140,11 @@ impl Reader<'_> {
         Binding::Local
     }
 
-    fn bind(
-        &mut self,
-        names: &BTreeSet<String>,
-        binding: &Binding,
-        local: &Local,
-        scope: &mut Scope,
-        level: Level,
-    ) {
+    fn bind(&mut self, names: &BTreeSet<String>, binding: &Binding, local: &Local, scope: &mut Scope, level: Level) {
         if level == Level::Body {
-            self.script.code.extend(local.to_token_stream());
+            // Names that only recognised clauses use are used here.
+            let used = names_of(&local.pat);
+            self.script.code.extend(quote!(#local #(let _ = &#used;)*));
             if matches!(binding, Binding::Local) {
                 self.script.leading.extend(names.iter().cloned());
             }

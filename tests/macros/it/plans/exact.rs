@@ -137,6 +137,13 @@ bodies! {
         change.collection() == "moves" && (a || b || c || d || e || f || g || change.is_update())
     } => "all(any(after a == 1, all()), any(after b == 1, all()), any(after c == 1, all()), any(after d == 1, all()), any(after e == 1, all()), any(after f == 1, all()), any(after g == 1, all()), collection moves, any(after a == 1, after b == 1, after c == 1, after d == 1, after e == 1, after f == 1, after g == 1, op(update)))";
 
+    many_before "exact.many_before": |change| {
+        if change.after("a") == 1 || change.after("b") == 1 || change.after("c") == 1 { return true; }
+        if change.after("d") == 1 || change.after("e") == 1 || change.after("f") == 1 { return true; }
+        let changed = change.column_changed("n");
+        change.collection() == "moves" && changed
+    } => "any(after a == 1, after b == 1, after c == 1, after d == 1, after e == 1, after f == 1, all(any(changed n, all()), collection moves, changed n))";
+
     within_many "exact.within_many": |change| {
         !change.after("n").is_in([10, 20, 30, 40, 50, 60, 70]) && change.is_update() && change.collection() == "moves"
     } => "all(not(after n in 10|20|30|40|50|60|70), op(update), collection moves)";
@@ -186,7 +193,7 @@ fn clauses_carry_their_source_and_its_line() {
     assert_eq!(
         texts,
         [
-            ("change.collection() != MOVES", first),
+            ("change.collection() == MOVES", first),
             ("matches!(change.operation(), Came | Delete)", first + 3),
             (r#"change.after(STATUS) != "new""#, first + 3),
         ]

@@ -57,7 +57,7 @@ bodies! {
 
     a_query "opaque.a_query": |change| {
         change.is_insert() && !change.query("$.after[?@.n > 3]").is_empty()
-    } => "all(op(insert), not(?`change.query(\"$.after[?@.n > 3]\").is_empty()`))";
+    } => "all(op(insert), ?`!change.query(\"$.after[?@.n > 3]\").is_empty()`)";
 
     depends "opaque.depends": |change| {
         let n = change.after("n").as_i64();
@@ -160,6 +160,11 @@ bodies! {
         change.after("status") == MOVES
     } => "?`struct MOVES; impl PartialEq<MOVES> for Value<'_> { fn eq(&self, _: &MOVES) -> bool { true } } change.after(\"status\") == MOVES`";
 
+    shadowed_by_an_import "opaque.shadowed_by_an_import": |change| {
+        use limits::*;
+        change.is_update() || Change::is_insert(&here()) == (LIMIT == 3)
+    } => "?`use limits::*; change.is_update() || Change::is_insert(&here()) == (LIMIT == 3)`";
+
     foreign_type "opaque.foreign_type": |change| {
         change.collection() == "moves" && change.after("status") == UNLIKE && !change.became("status", UNLIKE)
     } => "all(collection moves, ?`change.after(\"status\") == UNLIKE`, not(?`change.became(\"status\", UNLIKE)`))";
@@ -194,7 +199,15 @@ bodies! {
     } => "all(after status exists, ?`change.after(\"status\").is_null() == false`, ?`change.says(false)`)";
 }
 
+#[allow(non_upper_case_globals)]
 mod limits {
+    pub(super) static change: std::sync::LazyLock<super::Change> =
+        std::sync::LazyLock::new(|| super::Change::update("orders").key(1).into());
+
+    pub(super) fn here() -> super::Change {
+        super::Change::insert("orders").key(1).into()
+    }
+
     pub(super) const LIMIT: i64 = 3;
 }
 
@@ -311,9 +324,10 @@ fn what_may_not_be_the_code_in_the_end_is_opaque_as_a_whole() {
     for event in ["opaque.mutable_parameter", "opaque.two_functions", "opaque.macro_below"] {
         assert!(tree(plan(event).root()).starts_with("?`"), "{event}");
     }
+    // Under another name the change is read as well, but nothing is asked on its own.
     assert_eq!(
         tree(plan("opaque.alias").root()),
-        "all(?`let value: Value<'a> = event.after(\"n\").get(\"x\");`, any(op(update), ?`value.exists()`))"
+        "all(??`let value: Value<'a> = event.after(\"n\").get(\"x\");`, any(op(update), ??`value.exists()`))"
     );
 }
 
@@ -338,7 +352,10 @@ fn an_opaque_clause_is_asked_on_its_own() {
     assert_eq!(holds("opaque.inferred", 2, &change("1")), No);
     assert_eq!(holds("opaque.depends", 2, &change("")), Detected);
     assert!(matches!(holds("opaque.depends", 2, &Change::insert("moves").after(serde_json::json!({})).into()), Failed(_)));
-    assert_eq!(holds("opaque.a_loop", 0, &change("")), event_detector::Registry::from_linked().unwrap().get("opaque.a_loop").unwrap().evaluate(&change("")));
+    assert_eq!(
+        holds("opaque.a_loop", 0, &change("")),
+        event_detector::Registry::from_linked().unwrap().get("opaque.a_loop").unwrap().evaluate(&change(""))
+    );
     assert_eq!(holds("opaque.two_functions", 0, &change("")), Detected);
     assert_eq!(holds("opaque.let_else_true", 0, &change("")), Detected);
 }
