@@ -113,6 +113,13 @@ pub(crate) const MODULES: &[&str] = &[
     "    macro_rules! matches { ($of:expr, $pattern:pat) => { change_is(&$of, stringify!($pattern)) } }\n    \
      fn change_is(operation: &Operation, _: &str) -> bool { *operation == Operation::Update }\n    \
      fn detect(change: &Change) -> bool { matches!(change.operation(), Operation::Insert) && %L }\n",
+    "    macro_rules! matches {\n        (change.operation(), $pattern:pat) => { true };\n        \
+     ($of:expr, $pattern:pat) => { std::matches!($of, $pattern) };\n    }\n    \
+     fn detect(change: &Change) -> bool { %C && matches!(change.operation(), Operation::Insert) }\n",
+    "    macro_rules! matches { ($of:expr, $pattern:pat) => { if std::matches!($of, $pattern) { return true } else { false } } }\n    \
+     fn detect(change: &Change) -> bool { matches!(change.operation(), Operation::Update) && %C && %L }\n",
+    "    macro_rules! matches { ($of:expr, $pattern:pat) => { if std::matches!($of, $pattern) { return true } else { true } } }\n    \
+     fn detect(change: &Change) -> bool { matches!(change.collection(), \"moves\") && change.collection() != \"moves\" && %L }\n",
     // Types that bring comparisons of their own.
     "    struct Old; impl PartialEq<Old> for event_detector::Value<'_> { fn eq(&self, _: &Old) -> bool { !(*self == \"new\") } }\n    \
      const OLD: Old = Old;\n    fn detect(change: &Change) -> bool { %C && change.after(\"status\") == OLD }\n",
