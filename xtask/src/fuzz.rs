@@ -24,6 +24,9 @@ const LONGEST_INPUT: u32 = 4096;
 
 const SECONDS: u32 = 120;
 
+/// The same each time, so that a run can be repeated; what comes of another seed is for somebody who looks for it.
+const SEED: u32 = 1;
+
 /// What a reader can do about a missing compiler.
 const HOW_TO_GET_IT: &str = "Install one (Debian: apt-get install g++; macOS: xcode-select --install), or name it in CXX";
 
@@ -40,8 +43,8 @@ const COVERAGE: [&str; 5] = [
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
-    /// To look for new inputs.
-    Search { seconds: u32 },
+    /// To look for new inputs, with the choices that follow from a seed.
+    Search { seconds: u32, seed: u32 },
     /// To try these inputs once.
     Try(Vec<String>),
 }
@@ -59,24 +62,31 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode, Failure> {
     let program = build()?;
     match asked {
         Asked::Try(files) => run::run(run::command(&program).args(absolute(&files)?)),
-        Asked::Search { seconds } => search(&program, seconds),
+        Asked::Search { seconds, seed } => search(&program, seconds, seed),
     }
 }
 
 fn asked(args: &[String]) -> Result<Asked, Failure> {
-    let seconds = |text: &str| match text.parse() {
-        // Of libFuzzer, 0 would ask to run for ever.
-        Ok(seconds @ 1..) => Ok(Asked::Search { seconds }),
-        _ => Err(Failure::usage(format!("`--seconds` takes a whole number from 1, not `{text}`"))),
-    };
-    match args {
-        [] => Ok(Asked::Search { seconds: SECONDS }),
-        [option] if option == "--seconds" => Err(Failure::usage("`--seconds` takes a whole number from 1")),
-        [option, text] if option == "--seconds" => seconds(text),
-        [option] if option.starts_with("--seconds=") => seconds(&option["--seconds=".len()..]),
-        files if files.iter().all(|file| !file.starts_with('-')) => Ok(Asked::Try(files.to_vec())),
-        _ => Err(Failure::usage("`fuzz` takes `--seconds N`, or the files to try")),
+    if !args.is_empty() && args.iter().all(|arg| !arg.starts_with('-')) {
+        return Ok(Asked::Try(args.to_vec()));
     }
+    let (mut seconds, mut seed) = (SECONDS, SEED);
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        let (option, text) = match arg.split_once('=') {
+            Some((option, text)) => (option, Some(text)),
+            None => (arg.as_str(), rest.next().map(String::as_str)),
+        };
+        match (option, text.and_then(|text| text.parse().ok())) {
+            // Of libFuzzer, 0 would ask to run for ever.
+            ("--seconds", Some(number @ 1..)) => seconds = number,
+            ("--seconds", _) => return Err(Failure::usage("`--seconds` takes a whole number from 1")),
+            ("--seed", Some(number)) => seed = number,
+            ("--seed", None) => return Err(Failure::usage("`--seed` takes a whole number; 0 makes other choices each time")),
+            _ => return Err(Failure::usage("`fuzz` takes `--seconds N` and `--seed N`, or the files to try")),
+        }
+    }
+    Ok(Asked::Search { seconds, seed })
 }
 
 /// libFuzzer comes as source in C++; what compiles it is what the crate `cc` takes.
@@ -119,7 +129,7 @@ fn host() -> Result<String, Failure> {
     host.map(str::to_owned).ok_or_else(|| Failure::failed("`rustc -vV` does not tell its host"))
 }
 
-fn search(program: &str, seconds: u32) -> Result<ExitCode, Failure> {
+fn search(program: &str, seconds: u32, seed: u32) -> Result<ExitCode, Failure> {
     let (found, crashes) = (format!("{FOLDER}/found"), format!("{FOLDER}/crashes"));
     for folder in [&found, &crashes] {
         fs::create_dir_all(run::root().join(folder))
@@ -128,6 +138,7 @@ fn search(program: &str, seconds: u32) -> Result<ExitCode, Failure> {
     let known = files(&crashes);
     let mut fuzzer = run::command(program);
     fuzzer.arg(format!("-max_total_time={seconds}")).arg(format!("-max_len={LONGEST_INPUT}"));
+    fuzzer.arg(format!("-seed={seed}"));
     fuzzer.args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1", "-dict=tests/fuzz/json.dict"]);
     // The first folder is the one that new inputs are written to.
     fuzzer.arg(format!("-artifact_prefix={crashes}/")).arg(&found).args(CORPORA);
@@ -135,7 +146,7 @@ fn search(program: &str, seconds: u32) -> Result<ExitCode, Failure> {
     let new: Vec<String> = files(&crashes).difference(&known).map(|name| format!("{crashes}/{name}")).collect();
     if code == ExitCode::SUCCESS && new.is_empty() {
         let count = files(&found).len();
-        eprintln!("xtask: everything held for {seconds} s; {count} inputs of its own are in {found}");
+        eprintln!("xtask: everything held for {seconds} s with seed {seed}; {count} inputs of its own are in {found}");
         return Ok(code);
     }
     Err(Failure::failed(broken(&new)))
@@ -181,11 +192,13 @@ mod cases {
 
     #[test]
     fn the_command_line_asks_for_a_search_or_for_files() {
-        assert_eq!(asked_by(""), Ok(Asked::Search { seconds: 120 }));
-        assert_eq!(asked_by("--seconds 5"), Ok(Asked::Search { seconds: 5 }));
-        assert_eq!(asked_by("--seconds=5"), Ok(Asked::Search { seconds: 5 }));
+        assert_eq!(asked_by(""), Ok(Asked::Search { seconds: 120, seed: 1 }));
+        assert_eq!(asked_by("--seconds 5"), Ok(Asked::Search { seconds: 5, seed: 1 }));
+        assert_eq!(asked_by("--seconds=5"), Ok(Asked::Search { seconds: 5, seed: 1 }));
+        assert_eq!(asked_by("--seed 0 --seconds 5"), Ok(Asked::Search { seconds: 5, seed: 0 }));
+        assert_eq!(asked_by("--seed=7"), Ok(Asked::Search { seconds: 120, seed: 7 }));
         assert_eq!(asked_by("a b"), Ok(Asked::Try(vec!["a".to_owned(), "b".to_owned()])));
-        for wrong in ["--seconds", "--seconds 0", "--seconds=x", "--seconds -1", "--runs 5", "a --seconds 5"] {
+        for wrong in ["--seconds", "--seconds 0", "--seconds=x", "--seconds -1", "--runs 5", "a --seconds 5", "--seconds 5 a"] {
             assert!(asked_by(wrong).is_err_and(|message| message.contains("--seconds")), "{wrong}");
         }
     }

@@ -1,6 +1,7 @@
 //! What chores does this repository have? `cargo xtask --help` lists them.
 
 mod fuzz;
+mod instructions;
 mod run;
 mod serve;
 mod source;
@@ -22,11 +23,15 @@ Commands:
   mongod [--nodes N] [--yes] [-- COMMAND...]
                            Starts a MongoDB of one node or three, and runs COMMAND with MONGODB_URI set (or prints it
                            and waits for Ctrl-C); --yes fetches a server without a question
-  fuzz [--seconds N]       Looks for payloads that break the reader, for 120 s or N
+  fuzz [--seconds N] [--seed N]
+                           Looks for changes that break the readers of JSON and BSON or the index, for 120 s or N, with the same
+                           choices each time; --seed N makes other choices, --seed 0 other ones each time
   fuzz FILE...             Tries these inputs, such as a crasher that was kept
+  instructions             Counts the instructions that it takes to find the events that a change is, and fails where they are more
+                           than allowed (xtask/src/instructions.rs)
   torture [ARGS...]        Kills a program again and again, and compares what was written, what its ledger holds and what
                            its jobs did; `cargo xtask torture --help` lists the kinds, and how a run is repeated
-  ci                       Checks what CI checks: format, lints, docs, tests, 120 s of fuzz (.ci/run)
+  ci                       Checks what CI checks: format, lints, docs, tests, instructions, 120 s of fuzz (.ci/run)
   help                     Prints this
 
 test uses cargo-nextest where it is installed, else `cargo test`. ARGS go to that runner (`cargo xtask test -p xtask`,
@@ -46,12 +51,14 @@ needs one. Docker's server has no path; with CI=true one is fetched for these te
 fuzz needs a C++ compiler for libFuzzer; without one it is skipped and says so, and with CI=true it fails. It starts from
 tests/fuzz/corpus and tests/payloads; what it finds is in target/fuzz (found, crashes).
 
+instructions needs valgrind; without it, it is skipped and says so, and with CI=true it fails.
+
 torture prints its seed; --seed N makes the same choices again. The files of a run that went wrong are in target/torture.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no MongoDB or no C++ compiler.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no MongoDB, no C++ compiler or no valgrind.
 ";
 
-const COMMANDS: [&str; 6] = ["ci", "fuzz", "help", "mongod", "test", "torture"];
+const COMMANDS: [&str; 7] = ["ci", "fuzz", "help", "instructions", "mongod", "test", "torture"];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -73,6 +80,7 @@ fn dispatch(args: &[String]) -> Result<ExitCode, Failure> {
         "test" => tests::run(rest),
         "mongod" => serve::run(rest),
         "fuzz" => fuzz::run(rest),
+        "instructions" => instructions::run(rest),
         "torture" => torture::run(rest),
         "ci" if rest.is_empty() => run::run(run::command("bash").arg(".ci/run")),
         "ci" => Err(Failure::usage("`ci` takes no arguments")),
@@ -101,9 +109,19 @@ mod cases {
 
     #[test]
     fn the_help_names_every_option_variable_and_source() {
-        for name in
-            ["--nodes", "--yes", "--seconds", "MONGODB_URI", "MONGOD,", "MONGOD_LIBRARY_PATH", "CI=true", "mongo:7", "pip"]
-        {
+        for name in [
+            "--nodes",
+            "--yes",
+            "--seconds",
+            "--seed",
+            "valgrind",
+            "MONGODB_URI",
+            "MONGOD,",
+            "MONGOD_LIBRARY_PATH",
+            "CI=true",
+            "mongo:7",
+            "pip",
+        ] {
             assert!(HELP.contains(name), "{name}");
         }
     }

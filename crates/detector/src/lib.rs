@@ -138,6 +138,6 @@ pub mod __private {
     pub use inventory;
 
     pub use crate::options::{Shown, ShownAsDebug, ShownAsJson, ShownAsType};
-    pub use crate::plan::{At, Const, KnownConst, OtherConst};
+    pub use crate::plan::{AskedChange, At, Const, KnownConst, OtherConst};
     pub use crate::testing::assert_verdict;
 }

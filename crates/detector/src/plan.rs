@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::change::{Change, Side};
 
-pub use build::At;
+pub use build::{AskedChange, At};
 pub use constant::Constant;
 pub use constant::{Const, KnownConst, OtherConst};
 pub use explain::{EventExplanation, ExplainedClause, Explanation, Form, NearMiss, NearMisses, Scope, Truth};

@@ -64,7 +64,7 @@ impl<'c> Raw<'c> {
         let Self::Bson { tag: tag::STRING, bytes } = self else { return None };
         let content = bytes.get(4..bytes.len().checked_sub(1)?)?;
         // Bytes that are no text are not simply another one.
-        if content == text.as_bytes() { Some(true) } else { content.is_ascii().then_some(false) }
+        if content.len() == text.len() && content == text.as_bytes() { Some(true) } else { is_ascii(content).then_some(false) }
     }
 
     /// The member `key` of an object, or the element of that index in an array.
@@ -116,6 +116,22 @@ impl<'c> Raw<'c> {
         }
     }
 
+    /// As [`entries`](Self::entries), told one by one and by the bytes of their names, all of which are text.
+    pub(crate) fn each_entry(self, mut told: impl FnMut(&[u8], Self)) -> Result<(), Malformed> {
+        let Self::Bson { tag: tag::DOCUMENT, bytes } = self else {
+            self.entries()?.into_iter().for_each(|(name, value)| told(name.as_bytes(), value));
+            return Ok(());
+        };
+        let mut elements = bson::Elements::new(bytes).map_err(|_| Malformed)?;
+        while let Some(element) = elements.next().map_err(|_| Malformed)? {
+            if !is_ascii(element.key) && std::str::from_utf8(element.key).is_err() {
+                return Err(Malformed);
+            }
+            told(element.key, Self::Bson { tag: element.tag, bytes: element.value });
+        }
+        Ok(())
+    }
+
     /// The elements of an array; nothing for other values.
     pub(crate) fn elements(self) -> Result<Vec<Self>, Malformed> {
         match self {
@@ -157,6 +173,15 @@ impl<'c> Raw<'c> {
             _ => false,
         }
     }
+}
+
+/// As the standard library's, for the short texts that most are: eight bytes at a time, and the last eight again.
+#[inline]
+fn is_ascii(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let Some(last) = bytes.last_chunk() else { return bytes.iter().fold(0, |all, byte| all | byte) < 0x80 };
+    let (words, _) = bytes.as_chunks::<8>();
+    words.iter().fold(u64::from_le_bytes(*last), |all, word| all | u64::from_le_bytes(*word)) & HIGH == 0
 }
 
 /// The index that a step of a path stands for, written as BSON writes the keys of an array.

@@ -198,16 +198,27 @@ pub(crate) fn unreadable(unknown: impl FnOnce() -> Unknown) {
     });
 }
 
+/// Whether a dry run wants to show what is read.
+#[inline]
+pub(crate) fn is_recording() -> bool {
+    RECORDING.get()
+}
+
 /// Notes what was read and answered, when a dry run wants to show it.
+#[inline]
 pub(crate) fn record(read: impl FnOnce() -> Read) {
-    if RECORDING.get() {
-        READS.with_borrow_mut(|reads| {
-            let read = read();
-            if !reads.contains(&read) {
-                reads.push(read);
-            }
-        });
+    if is_recording() {
+        note(read());
     }
+}
+
+#[cold]
+fn note(read: Read) {
+    READS.with_borrow_mut(|reads| {
+        if !reads.contains(&read) {
+            reads.push(read);
+        }
+    });
 }
 
 /// Runs `body` and returns, besides its result, everything it read of changes, in order and once each.

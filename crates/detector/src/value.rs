@@ -51,6 +51,30 @@ pub(crate) enum Why {
     Malformed,
 }
 
+impl<'c> Reading<'c> {
+    /// What the field holds: nothing when missing.
+    fn kind(self) -> Result<Option<Kind<'c>>, Why> {
+        match self {
+            Self::Known(raw) => raw.kind().map(Some).map_err(|_| Why::Malformed),
+            Self::Missing => Ok(None),
+            Self::Unknown(why) => Err(why),
+        }
+    }
+
+    /// Whether the field equals `literal`; `Err` when the change does not say.
+    fn equals(self, literal: Literal<'_>) -> Result<bool, Why> {
+        let Some(kind) = self.kind()? else { return Ok(false) };
+        Ok(match (kind, literal) {
+            (Kind::Bool(value), Literal::Bool(literal)) => value == literal,
+            (Kind::Text(value), Literal::Text(literal)) => value == literal,
+            (Kind::Number(value), literal) => {
+                literal.number().is_some_and(|number| value.compare(&number) == Some(Ordering::Equal))
+            }
+            _ => false,
+        })
+    }
+}
+
 /// What a search inside of bytes gave.
 impl<'c> From<Result<Option<Raw<'c>>, Malformed>> for Reading<'c> {
     fn from(found: Result<Option<Raw<'c>>, Malformed>) -> Self {
@@ -95,6 +119,7 @@ pub enum Literal<'l> {
 }
 
 impl<'c> Value<'c> {
+    #[inline]
     pub(crate) fn new(reading: Reading<'c>, origin: Origin<'c>) -> Self {
         Self { reading, origin, part: matches!(origin, Origin::Inside) }
     }
@@ -231,11 +256,7 @@ impl<'c> Value<'c> {
 
     /// What the field holds: nothing when missing.
     fn kind(&self) -> Result<Option<Kind<'c>>, Why> {
-        match self.reading {
-            Reading::Known(raw) => raw.kind().map(Some).map_err(|_| Why::Malformed),
-            Reading::Missing => Ok(None),
-            Reading::Unknown(why) => Err(why),
-        }
+        self.reading.kind()
     }
 
     /// As [`kind`](Self::kind), for a reader with more than two answers.
@@ -252,7 +273,10 @@ impl<'c> Value<'c> {
     }
 
     /// The answer to take for an unknown with two answers.
-    fn consult(&self, why: Why, how: impl Fn() -> String) -> bool {
+    ///
+    /// It takes a copy, so that what is mostly not asked for needs not be at hand.
+    #[cold]
+    fn consult(self, why: Why, how: impl Fn() -> String) -> bool {
         if self.part {
             self.note(why, &how());
             return false;
@@ -261,25 +285,27 @@ impl<'c> Value<'c> {
     }
 
     /// Whether the field equals `literal`; `Err` when the change does not say.
+    #[inline]
     pub(crate) fn try_equals(&self, literal: Literal<'_>) -> Result<bool, Why> {
         if let (Reading::Known(raw), Literal::Text(text)) = (self.reading, literal)
             && let Some(answer) = raw.is_text(text)
         {
             return Ok(answer);
         }
-        let Some(kind) = self.kind()? else { return Ok(false) };
-        Ok(match (kind, literal) {
-            (Kind::Bool(value), Literal::Bool(literal)) => value == literal,
-            (Kind::Text(value), Literal::Text(literal)) => value == literal,
-            (Kind::Number(value), literal) => {
-                literal.number().is_some_and(|number| value.compare(&number) == Some(Ordering::Equal))
-            }
-            _ => false,
-        })
+        self.reading.equals(literal)
     }
 
+    #[inline]
     fn equals(&self, literal: Literal<'_>) -> bool {
-        self.try_equals(literal).unwrap_or_else(|why| self.consult(why, || format!(" == {literal}")))
+        match self.try_equals(literal) {
+            Ok(answer) => answer,
+            Err(why) => self.consult_equal(why, literal),
+        }
+    }
+
+    #[cold]
+    fn consult_equal(self, why: Why, literal: Literal<'_>) -> bool {
+        self.consult(why, || format!(" == {literal}"))
     }
 
     /// Whether the field compares so with `literal`, as a predicate asks it.
@@ -416,6 +442,7 @@ macro_rules! compares_with {
         }
 
         impl<'l> PartialEq<$literal> for Value<'_> {
+            #[inline]
             fn eq(&self, literal: &$literal) -> bool {
                 let $value = *literal;
                 self.equals($convert)

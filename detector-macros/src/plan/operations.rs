@@ -7,7 +7,7 @@ use syn::{Arm, Expr, ExprLit, ExprMacro, ExprMatch, Lit, LitStr, Pat, Token};
 
 use super::names::{Binding, Scope, bound_by, has_word, unused};
 use super::node::{Leaf, Node};
-use super::operand::Read;
+use super::operand::{Read, bare, method};
 use super::reader::Reader;
 use super::statements::has_pattern;
 use super::text::Place;
@@ -23,19 +23,31 @@ impl Reader<'_> {
         if !self.knows_paths || !is_asked_easily(&pattern) {
             return None;
         }
-        let name = match self.read(&subject, scope)? {
-            Read::Operation => {
-                let holds = quote!(operation(|__operation| #path!(__operation, #pattern)));
-                return Some(self.leaf(call, holds, 0, false, scope));
-            }
-            Read::Collection => quote!(collection_in),
-            Read::Database => quote!(database_in),
+        // A macro of this name may be the user's own, so it is asked, with the very tokens that it is given in the body.
+        let (name, names) = match self.read(&subject, scope)? {
+            Read::Operation => (quote!(operation_matching), None),
+            Read::Collection => (quote!(collection_in), Some(strings(&pattern)?)),
+            Read::Database => (quote!(database_in), Some(strings(&pattern)?)),
             Read::Field { .. } => return None,
         };
-        let names = strings(&pattern)?;
-        // A macro of this name may be the user's own, so it is asked about the names; what it says then decides.
-        let call_of_names = quote!(#name(&[#(#names),*], |__name| #path!(__name, #pattern)));
-        Some(self.leaf(call, call_of_names, 0, true, scope))
+        let subject_is = self.stand_in(&subject)?;
+        let names = names.map(|names| quote!(&[#(#names),*],));
+        let asked = quote!(#name(#names |__asked, __ended| {
+            #subject_is
+            let __answer = #path!(#subject, #pattern);
+            __ended.set(true);
+            __answer
+        }));
+        Some(self.leaf(call, asked, 0, true, scope))
+    }
+
+    /// What makes `subject` mean `__asked`: a name of its own, or a change that answers so.
+    fn stand_in(&self, subject: &Expr) -> Option<TokenStream> {
+        let private = &self.private;
+        match bare(subject) {
+            Expr::Path(name) => Some(quote!(let #name = __asked;)),
+            _ => method(subject).map(|(change, ..)| quote!(let #change = #private::AskedChange(__asked);)),
+        }
     }
 
     /// `match change.operation() { … }`.

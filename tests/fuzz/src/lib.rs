@@ -1,6 +1,8 @@
-//! What must hold when bytes that somebody posted are read as a change?
+//! What must hold when bytes that somebody posted, or that a database sent, are read as a change?
 //!
 //! Every rule is an assertion, so that a test and a fuzzer can hold the reader to it with any bytes.
+
+mod index;
 
 use event_detector::{AfterImage, Change, DecodeError, Detector};
 use serde::de::IgnoredAny;
@@ -33,6 +35,31 @@ pub fn check(bytes: &[u8]) {
         ask_everything(&change);
         check_record(&change);
         ask_everything(&change.with_after_image(AfterImage::Lookup).with_context("current_retry", 1));
+    }
+    check_bson(bytes);
+}
+
+/// Reads the bytes as BSON: as they are, and as a document of their length, since most changes of bytes spoil only that.
+fn check_bson(bytes: &[u8]) {
+    let mut framed = bytes.to_vec();
+    if let (Ok(size), Some(length)) = (i32::try_from(bytes.len()), framed.first_chunk_mut()) {
+        *length = size.to_le_bytes();
+    }
+    if let Some(end) = framed.last_mut() {
+        *end = 0;
+    }
+    for bytes in [bytes, &framed] {
+        let read = || Change::from_bson(bytes.to_vec());
+        match read() {
+            Ok(change) => {
+                ask_everything(&change);
+                ask_everything(&change.with_computed_after());
+                if let Ok(change) = read() {
+                    ask_everything(&change.with_after_image(AfterImage::Lookup));
+                }
+            }
+            Err(error) => assert!(!error.to_string().is_empty() && !error.code().is_empty()),
+        }
     }
 }
 
@@ -143,7 +170,8 @@ fn without_found_key(record: &Value, original: &Value) -> Value {
 fn ask_everything(change: &Change) {
     let mut paths: Vec<String> = PATHS.map(str::to_owned).to_vec();
     paths.extend(change.changed_columns());
-    let record = change.to_json().expect("JSON that was read can be written");
+    // BSON that is no text where it says so cannot be written down.
+    let record = change.to_json().unwrap_or_default();
     for image in ["before", "after"] {
         paths.extend(record.get(image).and_then(Value::as_object).into_iter().flat_map(Map::keys).take(8).cloned());
     }
@@ -179,4 +207,5 @@ fn check_detectors(change: &Change) {
         let (first, second) = (detector.evaluate(change), detector.evaluate(change));
         assert_eq!(format!("{first:?}"), format!("{second:?}"), "{}", detector.name());
     }
+    index::check(change);
 }

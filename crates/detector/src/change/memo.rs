@@ -15,27 +15,39 @@ use super::{Body, Change};
 
 /// Paths that are remembered for each kind of question; detectors of one collection ask for a handful of columns.
 const PATHS: usize = 8;
-/// So many questions are answered without being remembered: to remember costs as much as to read twice, and most changes meet
-/// few detectors that ask.
+/// So many questions about other paths than the first are answered without being remembered: to make room for them costs as much
+/// as to read twice, and most changes meet few detectors that ask.
 const FIRST: u32 = 4;
 
-/// What was read of a change, once it was asked often enough.
+/// What was read of a change.
 #[derive(Default)]
 pub(super) struct Memo {
-    /// How often it was asked, at least.
-    asked: AtomicU32,
-    answers: OnceLock<Box<Remembered>>,
-}
-
-#[derive(Default)]
-struct Remembered {
     changed: Answers<Truth>,
     before: Answers<Known>,
     after: Answers<Known>,
 }
 
 /// Answers by path. What is filled in once stays; where all places are taken, nothing more is remembered.
-struct Answers<A>([OnceLock<(Box<str>, A)>; PATHS]);
+struct Answers<A> {
+    /// The path that was asked for first, mostly by the index, on behalf of those that ask for it again.
+    first: OnceLock<(Name, A)>,
+    /// How often another path was asked for that was not remembered, at least.
+    missed: AtomicU32,
+    more: OnceLock<Box<[OnceLock<(Name, A)>; PATHS]>>,
+}
+
+/// A path that is compared in two steps, as long as it fits into two words.
+struct Name {
+    words: [u64; 2],
+    long: Option<Box<str>>,
+}
+
+/// A path that is looked for. Where it stands in the code as it is, the words are made when that is compiled.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'p> {
+    words: [u64; 2],
+    path: &'p str,
+}
 
 /// A reading without the bytes.
 #[derive(Debug, Clone, Copy)]
@@ -45,37 +57,75 @@ enum Known {
     Unknown(Why),
 }
 
+/// The most bytes that fit beside their number.
+const SHORT: usize = 15;
+
+impl<'p> Asked<'p> {
+    #[inline]
+    pub(crate) fn new(path: &'p str) -> Self {
+        let mut bytes = [0; 16];
+        let shown = &path.as_bytes()[..path.len().min(SHORT)];
+        bytes[..shown.len()].copy_from_slice(shown);
+        #[expect(clippy::cast_possible_truncation, reason = "it is at most one more than fit")]
+        let count = path.len().min(SHORT + 1) as u8;
+        bytes[SHORT] = count;
+        let word = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("there are two words"));
+        Self { words: [word(0), word(8)], path }
+    }
+
+    #[inline]
+    fn is_short(self) -> bool {
+        self.path.len() <= SHORT
+    }
+
+    fn name(self) -> Name {
+        Name { words: self.words, long: if self.is_short() { None } else { Some(self.path.into()) } }
+    }
+}
+
+impl Name {
+    #[inline]
+    fn is(&self, asked: Asked<'_>) -> bool {
+        self.words == asked.words && (asked.is_short() || self.long.as_deref() == Some(asked.path))
+    }
+}
+
 impl<A> Default for Answers<A> {
     fn default() -> Self {
-        Self([const { OnceLock::new() }; PATHS])
+        Self { first: OnceLock::new(), missed: AtomicU32::new(0), more: OnceLock::new() }
     }
 }
 
 impl<A: Copy> Answers<A> {
-    fn get(&self, path: &str) -> Option<A> {
-        self.0.iter().map_while(OnceLock::get).find(|(known, _)| **known == *path).map(|(_, answer)| *answer)
+    #[inline(always)]
+    fn get(&self, asked: Asked<'_>) -> Option<A> {
+        let (first, answer) = self.first.get()?;
+        if first.is(asked) {
+            return Some(*answer);
+        }
+        let mut more = self.more.get()?.iter().map_while(OnceLock::get);
+        more.find(|(known, _)| known.is(asked)).map(|(_, answer)| *answer)
     }
 
-    fn put(&self, path: &str, answer: A) {
-        if let Some(place) = self.0.iter().find(|place| place.get().is_none()) {
+    fn put(&self, asked: Asked<'_>, answer: A) {
+        if self.first.get().is_none() {
             // Where another thread was faster, it is read again the next time.
-            let _lost = place.set((path.into(), answer));
+            let _lost = self.first.set((asked.name(), answer));
+            return;
+        }
+        let missed = self.missed.load(Ordering::Relaxed);
+        if missed < FIRST {
+            // Two that ask at once may count as one.
+            return self.missed.store(missed + 1, Ordering::Relaxed);
+        }
+        let more = self.more.get_or_init(|| Box::new([const { OnceLock::new() }; PATHS]));
+        if let Some(place) = more.iter().find(|place| place.get().is_none()) {
+            let _lost = place.set((asked.name(), answer));
         }
     }
 }
 
 impl Memo {
-    /// What is remembered, unless too little was asked for that.
-    fn remembered(&self) -> Option<&Remembered> {
-        let asked = self.asked.load(Ordering::Relaxed);
-        if asked < FIRST {
-            // Two that ask at once may count as one.
-            self.asked.store(asked + 1, Ordering::Relaxed);
-            return None;
-        }
-        Some(self.answers.get_or_init(Box::default))
-    }
-
     /// Forgets everything, since it is no longer true.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
@@ -84,34 +134,68 @@ impl Memo {
 
 impl Change {
     /// Whether the value at `path` changed, remembered.
+    #[inline]
     pub(crate) fn changed(&self, path: &str) -> Truth {
-        let Some(memo) = self.memo.remembered() else { return self.find_changed(path) };
-        memo.changed.get(path).unwrap_or_else(|| {
-            let truth = self.find_changed(path);
-            memo.changed.put(path, truth);
-            truth
-        })
+        self.changed_as(Asked::new(path))
     }
 
     /// The field at `path`, remembered.
+    #[inline]
     pub(crate) fn read(&self, side: Side, path: &str) -> Reading<'_> {
-        let Some(memo) = self.memo.remembered() else { return self.find(side, path) };
-        let answers = match side {
-            Side::Before => &memo.before,
-            Side::After => &memo.after,
-        };
-        match answers.get(path) {
-            Some(Known::At(slot)) => Reading::Known(self.raw(slot)),
-            Some(Known::Missing) => Reading::Missing,
-            Some(Known::Unknown(why)) => Reading::Unknown(why),
-            None => {
-                let reading = self.find(side, path);
-                if let Some(known) = self.known(reading) {
-                    answers.put(path, known);
-                }
-                reading
+        let asked = Asked::new(path);
+        match side {
+            Side::Before => self.read_before(asked),
+            Side::After => self.read_after(asked),
+        }
+    }
+
+    fn changed_as(&self, asked: Asked<'_>) -> Truth {
+        match self.memo.changed.get(asked) {
+            Some(truth) => truth,
+            None => self.find_and_put_changed(asked),
+        }
+    }
+
+    fn read_before(&self, asked: Asked<'_>) -> Reading<'_> {
+        match self.memo.before.get(asked) {
+            Some(known) => self.reading(known),
+            None => self.find_and_put(Side::Before, asked),
+        }
+    }
+
+    fn read_after(&self, asked: Asked<'_>) -> Reading<'_> {
+        match self.memo.after.get(asked) {
+            Some(known) => self.reading(known),
+            None => self.find_and_put(Side::After, asked),
+        }
+    }
+
+    #[inline]
+    fn reading(&self, known: Known) -> Reading<'_> {
+        match known {
+            Known::At(slot) => Reading::Known(self.raw(slot)),
+            Known::Missing => Reading::Missing,
+            Known::Unknown(why) => Reading::Unknown(why),
+        }
+    }
+
+    #[inline(never)]
+    fn find_and_put_changed(&self, asked: Asked<'_>) -> Truth {
+        let truth = self.find_changed(asked.path);
+        self.memo.changed.put(asked, truth);
+        truth
+    }
+
+    #[inline(never)]
+    fn find_and_put(&self, side: Side, asked: Asked<'_>) -> Reading<'_> {
+        let reading = self.find(side, asked.path);
+        if let Some(known) = self.known(reading) {
+            match side {
+                Side::Before => self.memo.before.put(asked, known),
+                Side::After => self.memo.after.put(asked, known),
             }
         }
+        reading
     }
 
     /// The reading by its place in the bytes; none for a value that is not there.

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::raw::{Kind, Malformed, Raw};
-use crate::undecided::{Read, Unknown, consult, record, unreadable};
+use crate::undecided::{Read, Unknown, consult, is_recording, record, unreadable};
 use crate::value::{Literal, Origin, Reading, Value, Why};
 
 use super::images::{Image, Row};
@@ -39,17 +39,23 @@ enum Lies {
 
 impl Change {
     /// The field at a dotted path before the change: missing before an insert, unknown where the change does not carry it.
+    #[inline]
     pub fn before<'c>(&'c self, path: &'c str) -> Value<'c> {
         let value = Value::new(self.read(Side::Before, path), Origin::Before(self, path));
-        record(|| Read { read: format!("before({path:?})"), answer: format!("{value:?}") });
+        if is_recording() {
+            note("before", path, value);
+        }
         value
     }
 
     /// The field at a dotted path after the change: missing after a delete; without an image it comes from the update's
     /// description, else it is unknown. [`after_image`](Self::after_image) tells whether it may be newer than the change.
+    #[inline]
     pub fn after<'c>(&'c self, path: &'c str) -> Value<'c> {
         let value = Value::new(self.read(Side::After, path), Origin::After(self, path));
-        record(|| Read { read: format!("after({path:?})"), answer: format!("{value:?}") });
+        if is_recording() {
+            note("after", path, value);
+        }
         value
     }
 
@@ -57,6 +63,7 @@ impl Change {
     ///
     /// With both images the values are compared (equal JSON is not changed, `1` equals `1.0`); else the update's
     /// description answers as far as it can.
+    #[inline]
     pub fn column_changed(&self, path: &str) -> bool {
         self.answer(self.changed(path), path, || format!("column_changed({path:?})"))
     }
@@ -87,9 +94,15 @@ impl Change {
     }
 
     /// A helper's plain answer; an unknown one is consulted as such.
+    #[inline]
     fn answer(&self, truth: Truth, path: &str, read: impl Fn() -> String) -> bool {
         record(|| Read { read: read(), answer: truth.map_or_else(|_| "unknown".to_owned(), |answer| answer.to_string()) });
-        truth.unwrap_or_else(|why| consult(|| Unknown { read: read(), cure: self.cure(why, path) }))
+        truth.unwrap_or_else(|why| self.consult(why, path, read))
+    }
+
+    #[cold]
+    fn consult(&self, why: Why, path: &str, read: impl Fn() -> String) -> bool {
+        consult(|| Unknown { read: read(), cure: self.cure(why, path) })
     }
 
     pub(super) fn find(&self, side: Side, path: &str) -> Reading<'_> {
@@ -131,24 +144,32 @@ impl Change {
 
     /// Whether `path` is the `_id` of a MongoDB document, which never changes and which every change of one carries.
     fn names_id(&self, path: &str) -> bool {
-        self.shape == Shape::MongoDb && matches!(lies("_id", path), Lies::At | Lies::Above)
+        self.shape == Shape::MongoDb && matches!(lies(b"_id", path.as_bytes()), Lies::At | Lies::Above)
     }
 
     /// The field as an update wrote it, where its description says it whole.
     fn written(&self, path: &str) -> Option<Reading<'_>> {
         let description = self.description?;
-        let Ok(updated) = self.updated(description) else { return Some(Reading::Unknown(Why::Malformed)) };
-        for (name, raw) in updated {
-            match lies(&name, path) {
-                Lies::At => return Some(Reading::Known(raw)),
-                Lies::Above => return Some(raw.at_path(&path[name.len() + 1..]).into()),
-                // Only a part of the value is named.
-                Lies::Under => return None,
-                Lies::Apart => {}
+        let mut found = None;
+        let read = self.each_updated(description, |name, raw| {
+            if found.is_none() {
+                found = match lies(name, path.as_bytes()) {
+                    Lies::At => Some(Some(Reading::Known(raw))),
+                    Lies::Above => Some(Some(raw.at_path(&path[name.len() + 1..]).into())),
+                    // Only a part of the value is named.
+                    Lies::Under => Some(None),
+                    Lies::Apart => None,
+                };
             }
+        });
+        match (read, found) {
+            (Err(Malformed), _) => return Some(Reading::Unknown(Why::Malformed)),
+            (Ok(()), Some(found)) => return found,
+            (Ok(()), None) => {}
         }
         let removed = self.removed(description).ok()?;
-        removed.iter().any(|name| matches!(lies(name, path), Lies::At | Lies::Above)).then_some(Reading::Missing)
+        let is_named = |name: &String| matches!(lies(name.as_bytes(), path.as_bytes()), Lies::At | Lies::Above);
+        removed.iter().any(is_named).then_some(Reading::Missing)
     }
 
     pub(super) fn find_changed(&self, path: &str) -> Truth {
@@ -185,20 +206,24 @@ impl Change {
     /// A number or a document written whole may equal what was there, and so may what is under a parent that is named.
     fn changed_by(&self, description: Description, path: &str) -> Truth {
         let mut verdict = Ok(false);
-        for (name, raw) in self.updated(description)? {
-            match lies(&name, path) {
-                Lies::At | Lies::Under => match raw.kind()? {
-                    Kind::Number(_) | Kind::Object | Kind::Array => verdict = Err(Why::WrittenWhole),
-                    _ => return Ok(true),
-                },
-                Lies::Above => verdict = Err(Why::WrittenWhole),
-                Lies::Apart => {}
-            }
+        let mut certain = None;
+        self.each_updated(description, |name, raw| match lies(name, path.as_bytes()) {
+            _ if certain.is_some() => {}
+            Lies::At | Lies::Under => match raw.kind() {
+                Ok(Kind::Number(_) | Kind::Object | Kind::Array) => verdict = Err(Why::WrittenWhole),
+                Ok(_) => certain = Some(Ok(true)),
+                Err(Malformed) => certain = Some(Err(Why::Malformed)),
+            },
+            Lies::Above => verdict = Err(Why::WrittenWhole),
+            Lies::Apart => {}
+        })?;
+        if let Some(certain) = certain {
+            return certain;
         }
         let gone = self.removed(description)?;
         let cut = self.truncated(description)?;
         for name in gone.iter().chain(&cut) {
-            match lies(name, path) {
+            match lies(name.as_bytes(), path.as_bytes()) {
                 Lies::At | Lies::Under => return Ok(true),
                 Lies::Above => verdict = Err(Why::WrittenWhole),
                 Lies::Apart => {}
@@ -301,13 +326,15 @@ impl Change {
     }
 
     fn described_columns(&self, description: Description) -> Result<Vec<String>, Malformed> {
-        let updated = self.updated(description)?.into_iter().map(|(name, _)| name.into_owned());
+        let updated = description.updated.map_or(Ok(Vec::new()), |slot| self.raw(slot).entries())?;
+        let updated = updated.into_iter().map(|(name, _)| name.into_owned());
         let gone = self.removed(description)?.into_iter().chain(self.truncated(description)?);
         Ok(updated.chain(gone).map(|path| path.split('.').next().unwrap_or_default().to_owned()).collect())
     }
 
-    fn updated(&self, description: Description) -> Result<Vec<(std::borrow::Cow<'_, str>, Raw<'_>)>, Malformed> {
-        description.updated.map_or(Ok(Vec::new()), |slot| self.raw(slot).entries())
+    /// Tells of what was written, by names that are text.
+    fn each_updated<'c>(&'c self, description: Description, told: impl FnMut(&[u8], Raw<'c>)) -> Result<(), Malformed> {
+        description.updated.map_or(Ok(()), |slot| self.raw(slot).each_entry(told))
     }
 
     fn removed(&self, description: Description) -> Result<Vec<String>, Malformed> {
@@ -321,6 +348,12 @@ impl Change {
     }
 }
 
+/// Notes what was read of an image. (It takes a copy, so that a value needs not be in memory otherwise.)
+#[cold]
+fn note(image: &str, path: &str, value: Value<'_>) {
+    record(|| Read { read: format!("{image}({path:?})"), answer: format!("{value:?}") });
+}
+
 fn text(raw: Raw<'_>) -> Result<String, Malformed> {
     match raw.kind()? {
         Kind::Text(text) => Ok(text.into_owned()),
@@ -329,8 +362,8 @@ fn text(raw: Raw<'_>) -> Result<String, Malformed> {
 }
 
 /// How `named` lies to `asked`; a numeric step is an index or a key, and matches both.
-fn lies(named: &str, asked: &str) -> Lies {
-    let below = |long: &str, short: &str| long.as_bytes().get(short.len()) == Some(&b'.') && long.starts_with(short);
+fn lies(named: &[u8], asked: &[u8]) -> Lies {
+    let below = |long: &[u8], short: &[u8]| long.get(short.len()) == Some(&b'.') && long.starts_with(short);
     if named == asked {
         Lies::At
     } else if below(named, asked) {

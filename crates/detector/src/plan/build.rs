@@ -3,8 +3,9 @@
 //! A part that turns out to be no constant of ours makes its clause opaque.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
-use crate::change::{Change, Side};
+use crate::change::{Change, Operation, Side};
 
 use super::{Ask, Clause, Comparison, Condition, Constant, Operations};
 
@@ -39,8 +40,17 @@ impl At {
     }
 
     /// The operations that a pattern, a comparison or a predicate of the change says yes to.
-    pub fn operation(self, holds: impl Fn(crate::Operation) -> bool) -> Clause {
+    pub fn operation(self, holds: impl Fn(Operation) -> bool) -> Clause {
         self.clause(Condition::Operation { operations: Operations::of(holds) })
+    }
+
+    /// The operations that `matches` says yes to. It may be a macro of the user's own: one that does not come to its end, because
+    /// it leaves the function, says nothing.
+    pub fn operation_matching(self, matches: impl Fn(Operation, &Cell<bool>) -> bool) -> Clause {
+        match Operation::ALL.into_iter().all(|operation| ended(&matches, operation).is_some()) {
+            true => self.operation(|operation| ended(&matches, operation) == Some(true)),
+            false => self.opaque("the macro leaves the function"),
+        }
     }
 
     /// The collection is this.
@@ -54,19 +64,25 @@ impl At {
     }
 
     /// The collection is one of `names`, if these are what `matches` says yes to; it may be a macro that means something else.
-    pub fn collection_in(self, names: &[&'static str], matches: impl Fn(&str) -> bool) -> Clause {
+    pub fn collection_in(self, names: &[&'static str], matches: impl Fn(&str, &Cell<bool>) -> bool) -> Clause {
         self.one_of(names, matches, |name| Condition::Collection { name })
     }
 
     /// The database is one of `names`, if these are what `matches` says yes to.
-    pub fn database_in(self, names: &[&'static str], matches: impl Fn(&str) -> bool) -> Clause {
+    pub fn database_in(self, names: &[&'static str], matches: impl Fn(&str, &Cell<bool>) -> bool) -> Clause {
         self.one_of(names, matches, |name| Condition::Database { name })
     }
 
-    fn one_of(self, names: &[&'static str], matches: impl Fn(&str) -> bool, is: fn(Cow<'static, str>) -> Condition) -> Clause {
+    fn one_of(
+        self,
+        names: &[&'static str],
+        matches: impl Fn(&str, &Cell<bool>) -> bool,
+        is: fn(Cow<'static, str>) -> Condition,
+    ) -> Clause {
         let others = names.iter().flat_map(|name| [format!("{name}s"), name.to_uppercase(), name.chars().skip(1).collect()]);
         let mut others = others.chain([String::new(), "?".to_owned()]).filter(|other| !names.contains(&other.as_str()));
-        if !names.iter().all(|name| matches(name)) || others.any(|other| matches(&other)) {
+        let says = |name: &str, answer| ended(|name, has_ended| matches(name, has_ended), name) == Some(answer);
+        if !names.iter().all(|name| says(name, true)) || !others.all(|other| says(&other, false)) {
             return self.opaque("the macro means something else than the standard library's");
         }
         let mut clauses: Vec<Clause> = names.iter().map(|name| self.clause(is(Cow::Borrowed(name)))).collect();
@@ -127,6 +143,36 @@ impl Clause {
         }
         self
     }
+}
+
+/// The change in a clause that is asked about one part of it: it answers what it was given.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedChange<T>(pub T);
+
+impl AskedChange<Operation> {
+    /// The operation.
+    pub fn operation(self) -> Operation {
+        self.0
+    }
+}
+
+impl<'n> AskedChange<&'n str> {
+    /// The name, as the collection's.
+    pub fn collection(self) -> &'n str {
+        self.0
+    }
+
+    /// The name, as the database's.
+    pub fn database(self) -> &'n str {
+        self.0
+    }
+}
+
+/// What `matches` says of `asked`, where it comes to its end.
+fn ended<T>(matches: impl Fn(T, &Cell<bool>) -> bool, asked: T) -> Option<bool> {
+    let has_ended = Cell::new(false);
+    let answer = matches(asked, &has_ended);
+    has_ended.get().then_some(answer)
 }
 
 fn text(constant: Option<Constant>) -> Option<Cow<'static, str>> {

@@ -38,6 +38,12 @@ impl Operations {
         Self(self.0 & other.0)
     }
 
+    /// Those that are in one of both.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Those that are in neither.
     #[must_use]
     pub fn complement(self) -> Self {

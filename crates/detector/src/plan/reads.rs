@@ -87,9 +87,7 @@ impl Clause {
     pub(crate) fn operations(&self) -> Operations {
         match &self.condition {
             Condition::All { clauses } => clauses.iter().map(Self::operations).fold(Operations::of(|_| true), Operations::and),
-            Condition::Any { clauses } => {
-                Operations::of(|operation| clauses.iter().any(|clause| clause.operations().contains(operation)))
-            }
+            Condition::Any { clauses } => clauses.iter().map(Self::operations).fold(Operations::default(), Operations::or),
             Condition::Not { clause } => match clause.condition {
                 Condition::Operation { operations } => operations.complement(),
                 _ => Operations::of(|_| true),

@@ -105,6 +105,16 @@ fn the_operations_of_a_plan_are_those_it_can_hold_of() {
 }
 
 #[test]
+fn the_operations_of_conditions_deep_in_each_other_are_found_in_one_pass() {
+    let insert = HERE.operation(|operation| operation == crate::Operation::Insert);
+    let deep = (0..64).fold(insert, |inner, _| any([HERE.all(vec![inner]), changed("status")]));
+
+    let names: Vec<_> = Plan::new(deep).reads().operations.iter().map(|operation| operation.as_str()).collect();
+
+    assert_eq!(names, ["insert", "update"]);
+}
+
+#[test]
 fn a_part_that_is_no_constant_of_ours_makes_a_clause_opaque() {
     let clause = HERE.compare(Side::After, text("status"), Comparison::Equal, None).asked(|_, nth| nth == 3, 3);
 
