@@ -9,7 +9,7 @@ use super::{Clause, Condition, Operations, Plan};
 /// What a predicate looks at, by its recognised clauses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReadSet {
-    /// The operations that it may say yes to.
+    /// The operations that it may say yes to, or leave undecided.
     pub operations: Operations,
     /// The collections that it names, sorted.
     pub collections: Vec<String>,
@@ -37,7 +37,7 @@ impl Plan {
     /// What the predicate looks at.
     pub fn reads(&self) -> ReadSet {
         let mut set = ReadSet {
-            operations: self.root.operations(),
+            operations: self.scope().operations,
             collections: Vec::new(),
             databases: Vec::new(),
             paths: Vec::new(),
