@@ -280,7 +280,11 @@ fn every_kind_of_clause_says_what_it_expects_and_what_there_is() {
 
 #[test]
 fn alternatives_that_one_piece_of_code_states_are_one_clause() {
-    let either = At("matches!(…)", 3).collection_in(&["moves", "orders"], |name| matches!(name, "moves" | "orders"));
+    let either = At("matches!(…)", 3).collection_in(&["moves", "orders"], |name, ended| {
+        let answer = matches!(name, "moves" | "orders");
+        ended.set(true);
+        answer
+    });
     let plan = Plan::new(all([updated(), either.clone(), At("!matches!(…)", 4).not(either)]));
 
     assert_eq!(
