@@ -1,5 +1,6 @@
 //! What may be said on the command line?
 
+mod backtest;
 mod recorded;
 mod values;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::Deserialize;
 
+pub(crate) use backtest::{Backtest, Difference};
 pub(crate) use recorded::{Kept, Letters, Recorded, Replay, Selected, Upkeep, Which};
 use values::beginning;
 pub(crate) use values::{Beginning, Rate, Time, duration, size};
@@ -74,8 +76,8 @@ A config file with everything it may hold:
   webhook_url = \"https://example.com/hook\"
 
 Exit codes: 0 all went well, or it was told to stop; 1 a job or an event's own code failed; 2 wrong command line;
-65 malformed input; 66 no input; 69 a source cannot go on; 73 a file cannot be created;
-75 another program owns the ledger; 77 not permitted; 78 wrong configuration or set of events.";
+65 malformed input; 66 no input; 69 a source cannot go on; 70 a fault of this program;
+73 a file cannot be created; 75 another program owns the ledger; 77 not permitted; 78 wrong configuration or set of events.";
 
 /// What a line of recorded changes may be.
 const RECORDED: &str = "\
@@ -289,6 +291,9 @@ pub(crate) enum Command {
         #[arg(long)]
         strict: bool,
     },
+    /// Try the events on recorded changes, and compare with how it was before; no job runs
+    #[command(after_help = backtest::BACKTEST)]
+    Backtest(Box<Backtest>),
     /// Show the events of this program, where they are declared, and their jobs
     List,
     /// Handle a MANUAL change made on the command line: for events that ask `change.is_manual()`
@@ -405,6 +410,7 @@ impl Command {
         match self {
             Self::Run(run) => run.kept.clone(),
             Self::Recorded(recorded) => recorded.kept().clone(),
+            Self::Backtest(backtest) => backtest.kept.clone(),
             _ => Kept::default(),
         }
     }
@@ -415,9 +421,7 @@ impl Command {
             Self::Demo { limits } | Self::Emit { limits, .. } => limits.clone(),
             Self::Run(run) => run.limits.clone(),
             Self::Recorded(recorded) => recorded.limits(),
-            Self::Check { .. } | Self::Detect { .. } | Self::List | Self::New { .. } | Self::Completions { .. } => {
-                Limits::default()
-            }
+            _ => Limits::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What does each command do?
 
+mod backtest;
 mod check;
 mod completions;
 mod demo;
@@ -8,8 +9,10 @@ mod emit;
 mod list;
 mod new;
 mod recorded;
+mod rule;
 mod run;
 
+pub(crate) use backtest::backtest;
 pub(crate) use check::check;
 pub(crate) use completions::completions;
 pub(crate) use demo::demo;
