@@ -1,6 +1,8 @@
 //! What may be said on the command line?
 
 mod backtest;
+mod catalogue;
+mod record;
 mod recorded;
 mod values;
 
@@ -12,6 +14,8 @@ use clap_complete::Shell;
 use serde::Deserialize;
 
 pub(crate) use backtest::{Backtest, Difference};
+pub(crate) use catalogue::{Became, Catalogue, Compare, Format};
+pub(crate) use record::Record;
 pub(crate) use recorded::{Kept, Letters, Recorded, Replay, Selected, Upkeep, Which};
 use values::beginning;
 pub(crate) use values::{Beginning, Rate, Time, duration, size};
@@ -294,8 +298,14 @@ pub(crate) enum Command {
     /// Try the events on recorded changes, and compare with how it was before; no job runs
     #[command(after_help = backtest::BACKTEST)]
     Backtest(Box<Backtest>),
+    /// Keep real changes of a MongoDB as a file, for trying events on
+    #[command(after_help = record::RECORD)]
+    Record(Box<Record>),
     /// Show the events of this program, where they are declared, and their jobs
     List,
+    /// Put the events down for those who read no code, or compare them with how they were
+    #[command(after_help = catalogue::CATALOGUE)]
+    Catalogue(Catalogue),
     /// Handle a MANUAL change made on the command line: for events that ask `change.is_manual()`
     Emit {
         /// The collection or table
@@ -401,6 +411,7 @@ impl Command {
         match self {
             Self::Run(run) => run.watched.clone(),
             Self::Check { watched } => watched.clone(),
+            Self::Record(record) => record.watched.clone(),
             _ => Watched::default(),
         }
     }
