@@ -10,7 +10,7 @@ use syn::{Expr, ExprLit, Lit, LitStr, Meta, Token};
 use crate::mistakes::{Mistakes, did_you_mean, nearest};
 use crate::{duration, name};
 
-const EVENT_ARGUMENTS: [&str; 3] = ["on_undecided", "ordered", "crate"];
+const EVENT_ARGUMENTS: [&str; 4] = ["on_undecided", "ordered", "plan", "crate"];
 const JOB_ARGUMENTS: [&str; 5] = ["timeout", "retries", "effect", "skip", "crate"];
 
 /// The arguments of `#[event]`.
@@ -19,6 +19,8 @@ pub(crate) struct EventArgs {
     /// The variant of `OnUndecided` that was asked for.
     pub(crate) on_undecided: Option<Ident>,
     pub(crate) ordered: bool,
+    /// Whether the body of `detect` is read into a plan.
+    pub(crate) plan: bool,
     pub(crate) krate: TokenStream,
 }
 
@@ -35,7 +37,7 @@ pub(crate) struct JobArgs {
 impl EventArgs {
     /// Reads as much as is right and notes the rest.
     pub(crate) fn read(tokens: TokenStream, mistakes: &mut Mistakes) -> Self {
-        let mut args = Self { name: String::new(), on_undecided: None, ordered: false, krate: default_crate() };
+        let mut args = Self { name: String::new(), on_undecided: None, ordered: false, plan: true, krate: default_crate() };
         if let Some(mistake) = missing_name(tokens.clone()) {
             mistakes.push(mistake);
             return args;
@@ -62,6 +64,7 @@ impl EventArgs {
         for_each_once(&rest, mistakes, |key, meta, mistakes| match key {
             "on_undecided" => args.on_undecided = on_undecided(meta, mistakes),
             "ordered" => args.ordered = ordered(meta, mistakes),
+            "plan" => args.plan = plan(meta, mistakes),
             "crate" => args.krate = crate_path(meta, mistakes).unwrap_or_else(default_crate),
             "name" => mistakes.at(meta.path(), "the name is given twice; keep the string that comes first"),
             _ => unknown(meta, "event", "the name, then ", &EVENT_ARGUMENTS, mistakes),
@@ -172,6 +175,15 @@ fn ordered(meta: &Meta, mistakes: &mut Mistakes) -> bool {
         mistakes.at(value(meta), format!("`ordered` stands alone, and an event without it is not ordered; {cure}"));
     }
     is_alone
+}
+
+/// Whether there is to be a plan.
+fn plan(meta: &Meta, mistakes: &mut Mistakes) -> bool {
+    if string(meta).is_none_or(|given| given.value() != "opaque") {
+        let cure = "write `plan = \"opaque\"`, or leave it out";
+        mistakes.at(value(meta), format!("an event has the plan that its `detect` states, or none; {cure}"));
+    }
+    false
 }
 
 fn effect(meta: &Meta, mistakes: &mut Mistakes) -> Option<Ident> {

@@ -7,7 +7,7 @@ use syn::{Item, ItemFn, ItemMod, Type};
 use crate::args::EventArgs;
 use crate::mistakes::{Mistakes, heading, nearest};
 use crate::types::last_segment;
-use crate::{docs, jsonpath, scan};
+use crate::{docs, jsonpath, plan, scan};
 
 mod shape;
 
@@ -17,7 +17,7 @@ use shape::Role;
 pub(crate) fn expand_event(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let args = EventArgs::read(args, &mut mistakes);
-    let event = Event::read(item.clone(), &mut mistakes);
+    let event = Event::read(&args, item.clone(), &mut mistakes);
     match event {
         Some(event) if mistakes.is_empty() => with_inside(item, registration(&args, &event)),
         _ => {
@@ -33,10 +33,11 @@ struct Event {
     jobs: Option<Ident>,
     calls: Vec<String>,
     doc: String,
+    plan: Option<plan::Functions>,
 }
 
 impl Event {
-    fn read(item: TokenStream, mistakes: &mut Mistakes) -> Option<Self> {
+    fn read(args: &EventArgs, item: TokenStream, mistakes: &mut Mistakes) -> Option<Self> {
         let module = module(item, mistakes)?;
         let items = &module.content.as_ref()?.1;
         let functions: Vec<&ItemFn> =
@@ -62,6 +63,7 @@ impl Event {
             jobs: jobs.map(|function| function.sig.ident.clone()),
             calls: jobs.map(|function| scan::calls(function.block.to_token_stream())).unwrap_or_default(),
             doc: docs::first_line(&module.attrs),
+            plan: detect.filter(|_| args.plan && mistakes.is_empty()).map(|detect| plan::read(&args.krate, &module, detect)),
         })
     }
 }
@@ -155,13 +157,14 @@ fn with_inside(item: TokenStream, inside: TokenStream) -> TokenStream {
 }
 
 fn registration(args: &EventArgs, event: &Event) -> TokenStream {
-    let EventArgs { name, on_undecided, ordered, krate } = args;
-    let Event { calls, doc, jobs, .. } = event;
+    let EventArgs { name, on_undecided, ordered, krate, .. } = args;
+    let Event { calls, doc, jobs, plan, .. } = event;
     let bindings = constants(krate, event);
     let with_jobs = jobs.as_ref().map(|_| quote!(.with_jobs(JOBS)));
     let on_undecided = on_undecided.as_ref().map(|choice| quote!(.on_undecided(#krate::OnUndecided::#choice)));
     let ordered = ordered.then(|| quote!(.ordered()));
-    quote! {
+    let with_plan = plan.as_ref().map(|_| quote!(.with_plan(__plan)));
+    let registration = quote! {
         const _: () = {
             #bindings
             #krate::__private::inventory::submit! {
@@ -169,6 +172,7 @@ fn registration(args: &EventArgs, event: &Event) -> TokenStream {
                     #with_jobs
                     #on_undecided
                     #ordered
+                    #with_plan
                     .declared_at(#krate::Declared {
                         module: ::core::module_path!(),
                         file: ::core::file!(),
@@ -178,6 +182,16 @@ fn registration(args: &EventArgs, event: &Event) -> TokenStream {
                     })
             }
         };
+    };
+    match plan {
+        // In a block of its own, since the constants may have the names of the user's, which the plan names.
+        Some(plan) => quote! {
+            const _: () = {
+                #plan
+                #registration
+            };
+        },
+        None => registration,
     }
 }
 

@@ -12,6 +12,7 @@ mod job;
 mod jsonpath;
 mod mistakes;
 mod name;
+mod plan;
 mod scan;
 #[cfg(test)]
 mod tests;

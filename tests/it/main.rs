@@ -5,6 +5,7 @@ mod files;
 mod house;
 mod linking;
 mod mongodb;
+mod plans;
 mod program;
 mod readme;
 mod registry;

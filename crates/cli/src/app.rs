@@ -103,7 +103,8 @@ impl App {
             .map_err(|error| Failure::new(Exit::Unavailable, format!("the asynchronous runtime cannot start: {error}")))?;
         let exit = tokio.block_on(async {
             match command {
-                Command::List => commands::list(&program),
+                Command::List(what) => commands::list(&program, what),
+                Command::Why(what) => commands::why(&program, &what).await,
                 Command::Detect { file, verbose, strict } => commands::detect(&program, &file, verbose, strict).await,
                 Command::Demo { .. } => commands::demo(program, self.demo).await,
                 Command::Run(what) => commands::run(program, self.sources, &what).await,

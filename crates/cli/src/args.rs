@@ -2,6 +2,7 @@
 
 mod backtest;
 mod catalogue;
+mod explaining;
 mod record;
 mod recorded;
 mod values;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 pub(crate) use backtest::{Backtest, Difference};
 pub(crate) use catalogue::{Became, Catalogue, Compare, Format};
+pub(crate) use explaining::{Listed, WHY, Why};
 pub(crate) use record::Record;
 pub(crate) use recorded::{Kept, Letters, Recorded, Replay, Selected, Upkeep, Which};
 use values::beginning;
@@ -301,8 +303,11 @@ pub(crate) enum Command {
     /// Keep real changes of a MongoDB as a file, for trying events on
     #[command(after_help = record::RECORD)]
     Record(Box<Record>),
+    /// Say why events happened or not: each clause of their rule, beside what the change holds
+    #[command(after_help = WHY)]
+    Why(Why),
     /// Show the events of this program, where they are declared, and their jobs
-    List,
+    List(Listed),
     /// Put the events down for those who read no code, or compare them with how they were
     #[command(after_help = catalogue::CATALOGUE)]
     Catalogue(Catalogue),
@@ -422,6 +427,7 @@ impl Command {
             Self::Run(run) => run.kept.clone(),
             Self::Recorded(recorded) => recorded.kept().clone(),
             Self::Backtest(backtest) => backtest.kept.clone(),
+            Self::Why(why) => why.kept.clone(),
             _ => Kept::default(),
         }
     }

@@ -13,6 +13,7 @@ mod record;
 mod recorded;
 mod rule;
 mod run;
+mod why;
 
 pub(crate) use backtest::backtest;
 pub(crate) use catalogue::catalogue;
@@ -26,6 +27,7 @@ pub(crate) use new::new;
 pub(crate) use record::record;
 pub(crate) use recorded::recorded;
 pub(crate) use run::run;
+pub(crate) use why::why;
 
 use crate::args::ABOUT;
 use crate::exit::{Exit, Failure};
@@ -41,6 +43,7 @@ pub(crate) fn welcome(has_demo: bool) -> Result<Exit, Failure> {
          {}\
          \x20 {program}list               see the events of this program, and where they are declared\n\
          \x20 {program}detect FILE        see which events recorded changes would be; no job runs\n\
+         \x20 {program}why --change FILE  see why events happened or not, clause by clause\n\
          \x20 {program}run --file FILE    handle recorded changes, one JSON object a line\n\
          \x20 {program}run --listen 127.0.0.1:8080  take what Hasura's event triggers post\n\
          \x20 {program}run --mongodb URI --database NAME  watch a database\n\

@@ -222,15 +222,7 @@ fn event_lines(text: &mut String, event: &EventReport, look: Look, cures: &Cures
 
 /// What the change does not say, and what would have made it say so: once for all that has the same cure, once for each event.
 pub(crate) fn undecided_lines(text: &mut String, event: &'static str, unknowns: &[Unknown], look: Look, cures: &Cures) {
-    let mut groups: Vec<(String, Vec<&Unknown>)> = Vec::new();
-    for unknown in unknowns {
-        let cure = without_path(unknown);
-        match groups.iter_mut().find(|(known, _)| *known == cure) {
-            Some((_, group)) => group.push(unknown),
-            None => groups.push((cure, vec![unknown])),
-        }
-    }
-    for (_, group) in groups {
+    for group in by_cure(unknowns) {
         let reads: Vec<String> = group.iter().map(|unknown| format!("`{}`", clean(&unknown.read))).collect();
         let _infallible = writeln!(text, "      undecided: the change does not say {}", reads.join(", "));
         if cures.are_new(event, &group) {
@@ -240,6 +232,19 @@ pub(crate) fn undecided_lines(text: &mut String, event: &'static str, unknowns: 
             }
         }
     }
+}
+
+/// The unknowns, those together that have the same cure.
+pub(crate) fn by_cure<'u>(unknowns: impl IntoIterator<Item = &'u Unknown>) -> Vec<Vec<&'u Unknown>> {
+    let mut groups: Vec<(String, Vec<&Unknown>)> = Vec::new();
+    for unknown in unknowns {
+        let cure = without_path(unknown);
+        match groups.iter_mut().find(|(known, _)| *known == cure) {
+            Some((_, group)) => group.push(unknown),
+            None => groups.push((cure, vec![unknown])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
 /// The cure with the path that was asked for taken out, so that equal cures are equal.
@@ -282,7 +287,7 @@ fn job_words(job: &JobReport) -> String {
 }
 
 /// Text from outside in one line, of which at most `most` characters are shown.
-fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", clean(&text[..end])).into(),
         None => clean(text),
@@ -314,6 +319,14 @@ impl Look {
 
     pub(crate) fn bad(self, text: &str) -> String {
         self.styled(text, Style::new().red())
+    }
+
+    pub(crate) fn good(self, text: &str) -> String {
+        self.styled(text, Style::new().green())
+    }
+
+    pub(crate) fn unsure(self, text: &str) -> String {
+        self.styled(text, Style::new().yellow())
     }
 }
 

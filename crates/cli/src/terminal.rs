@@ -32,6 +32,11 @@ pub(crate) fn out(text: &str) {
     }
 }
 
+/// How many columns standard output has, where it is a terminal.
+pub(crate) fn width() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into())
+}
+
 /// Writes a line to standard error; that nobody reads it is no reason to end.
 pub(crate) fn say(line: &str) {
     let _nowhere_left_to_tell = around_spinner(|| write(anstream::stderr().lock(), &format!("{line}\n")));

@@ -103,7 +103,10 @@ pub use event_detector_macros::event;
 pub use event_detector_macros::job;
 pub use job::{Fatal, Job, JobDeclaration, JobOption, is_fatal};
 pub use panics::{Panic, catch_panic};
-pub use plan::{Ask, Asked, Clause, Comparison, Condition, Constant, Operations, Plan, ReadSet};
+pub use plan::{
+    Ask, Asked, Clause, Comparison, Condition, Constant, EventExplanation, ExplainedClause, Explanation, Form, NearMiss,
+    NearMisses, Operations, Plan, ReadSet, Scope, Truth,
+};
 pub use registry::{Place, Registry, RegistryError};
 pub use state::{MissingState, State, StateNeed};
 pub use testing::{assert_detects, assert_ignores, assert_undecided};

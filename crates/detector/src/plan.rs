@@ -6,6 +6,7 @@
 
 mod build;
 mod constant;
+mod explain;
 mod holds;
 mod operations;
 mod reads;
@@ -20,6 +21,7 @@ use crate::change::{Change, Side};
 pub use build::At;
 pub use constant::Constant;
 pub use constant::{Const, KnownConst, OtherConst};
+pub use explain::{EventExplanation, ExplainedClause, Explanation, Form, NearMiss, NearMisses, Scope, Truth};
 pub use operations::Operations;
 pub use reads::{Asked, ReadSet};
 

@@ -100,7 +100,9 @@ impl<'c> Value<'c> {
     }
 
     /// Whether the field is there, be it null.
-    pub fn exists(&self) -> bool {
+    ///
+    /// (It takes the value itself, as all that plans know by name do, so that no method of a trait can come before it.)
+    pub fn exists(self) -> bool {
         self.try_exists().unwrap_or_else(|why| self.consult(why, || ".exists()".to_owned()))
     }
 
@@ -114,12 +116,12 @@ impl<'c> Value<'c> {
     }
 
     /// Whether the field is not there; a null is.
-    pub fn is_missing(&self) -> bool {
+    pub fn is_missing(self) -> bool {
         !self.exists()
     }
 
     /// Whether the field is there and null.
-    pub fn is_null(&self) -> bool {
+    pub fn is_null(self) -> bool {
         self.try_is_null().unwrap_or_else(|why| self.consult(why, || ".is_null()".to_owned()))
     }
 
@@ -134,7 +136,7 @@ impl<'c> Value<'c> {
     }
 
     /// Whether the field equals one of `literals`.
-    pub fn is_in<L: Into<Literal<'c>>>(&self, literals: impl IntoIterator<Item = L>) -> bool {
+    pub fn is_in<L: Into<Literal<'c>>>(self, literals: impl IntoIterator<Item = L>) -> bool {
         literals.into_iter().any(|literal| self.equals(literal.into()))
     }
 

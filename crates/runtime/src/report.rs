@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use event_detector::{Change, JobOption, Unknown};
+use event_detector::{Change, EventExplanation, JobOption, Registry, Unknown};
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
 
@@ -97,6 +97,13 @@ impl Report {
     /// Every job of every event.
     pub fn jobs(&self) -> impl Iterator<Item = &JobReport> {
         self.events.iter().flat_map(|event| &event.jobs)
+    }
+
+    /// Why each event of the report was detected, failed or is undecided: what each clause of its rule says of the change.
+    ///
+    /// The detectors of `registry` are asked anew; an event that is not among them is left out.
+    pub fn explain(&self, registry: &Registry) -> Vec<EventExplanation> {
+        self.events.iter().filter_map(|event| registry.explain(event.name, &self.change)).collect()
     }
 
     /// Whether a job was cut by the runtime's end, so that the change has not settled: whoever can should hand it over again.

@@ -3,6 +3,8 @@
 //! One file of `ui/fail` is one mistake. After a change of wording, write the answers anew and read them as a user would:
 //! `TRYBUILD=overwrite cargo test -p event-detector-macro-tests`.
 
+mod plans;
+
 #[test]
 fn a_mistake_is_answered_once_with_its_cure_and_what_is_right_registers() {
     // One set of cases, so that the dependencies are built once: with the files that must run, not a second time to be checked.

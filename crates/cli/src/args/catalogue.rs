@@ -72,13 +72,3 @@ pub(crate) enum Became {
     /// It has another rule, other options or other jobs
     Changed,
 }
-
-impl Became {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Removed => "removed",
-            Self::Changed => "changed",
-        }
-    }
-}

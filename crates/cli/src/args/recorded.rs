@@ -32,6 +32,7 @@ of these begins with, where that is enough.
 Examples:
   detector show 42
   detector show 826748
+  detector show 42 --explain     why its events are what they are; `why` asks about others, too
   detector show 42 --json | jq .jobs";
 
 /// What there is to say of trying again.
@@ -201,6 +202,9 @@ pub(crate) enum Recorded {
     Show {
         /// The change: its row, its id, its correlation id, or what one of these begins with
         id: String,
+        /// Explain its events: each clause of their rules as they are now, beside what the change holds
+        #[arg(long)]
+        explain: bool,
         #[command(flatten)]
         kept: Kept,
     },

@@ -1,7 +1,6 @@
 //! What would the events of this program make of recorded changes, and what did they make of them before? No job runs.
 
 mod against;
-mod clauses;
 mod input;
 mod known;
 mod objects;
@@ -12,7 +11,7 @@ mod words;
 
 use std::time::Instant;
 
-use event_detector::Registry;
+use event_detector::{NearMiss, NearMisses, Registry};
 use serde_json::json;
 
 use crate::app::Program;
@@ -24,8 +23,7 @@ use crate::globs;
 use crate::terminal::{clean, json as json_line, note_reading, out, say, say_json, start_reading, stop_spinner};
 
 use super::{count, rule};
-use against::{Against, Why};
-use clauses::{Clauses, Misses};
+use against::Against;
 use input::Input;
 use known::Ids;
 use saved::{SavedEvent, Saving};
@@ -38,8 +36,8 @@ const TOLD: u64 = 4_096;
 /// What a run came to.
 struct Ended<'r> {
     trial: Trial<'r>,
-    clauses: Clauses,
-    misses: Option<Misses>,
+    /// Where they were asked for, by event.
+    near_misses: Option<Vec<NearMiss>>,
     against: Option<Against>,
     /// What was no change.
     rejected: u64,
@@ -91,9 +89,8 @@ async fn run<'r>(
 ) -> Result<Ended<'r>, Failure> {
     let registry: &Registry = &program.registry;
     let json = program.options.json;
-    let clauses = Clauses::of(registry);
     let mut trial = Trial::new(registry);
-    let mut misses = what.near_misses.then(Misses::default);
+    let mut misses = what.near_misses.then(|| NearMisses::new(registry));
     let mut ids = (against.is_some() || saving.is_some()).then(Ids::default);
     let (start, from) = (Instant::now(), input.name(what));
     let mut rejected = 0;
@@ -110,11 +107,11 @@ async fn run<'r>(
                         saving.add(change.id(), known, said());
                     }
                     if let Some(against) = &mut against {
-                        against.meet(&Why { registry, clauses: &clauses }, &change, known, said(), || input.place());
+                        against.meet(registry, &change, known, said(), || input.place());
                     }
                 }
                 if let Some(misses) = &mut misses {
-                    misses.meet(&clauses, &change, found);
+                    misses.note(registry, &change);
                 }
                 if trial.changes.is_multiple_of(TOLD) {
                     note_reading(input.position(), trial.changes);
@@ -126,7 +123,8 @@ async fn run<'r>(
             }
         }
     }
-    Ok(Ended { trial, clauses, misses, against, rejected, from, seconds: start.elapsed().as_secs_f64() })
+    let near_misses = misses.map(NearMisses::into_counts);
+    Ok(Ended { trial, near_misses, against, rejected, from, seconds: start.elapsed().as_secs_f64() })
 }
 
 /// Says on standard error what is no change.

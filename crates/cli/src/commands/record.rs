@@ -106,7 +106,11 @@ pub(crate) async fn record(mut program: Program, what: &Record) -> Result<Exit, 
 fn begin(path: &Path, force: bool) -> Result<File, Failure> {
     let mut options = OpenOptions::new();
     options.write(true);
-    if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    if force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     options.open(path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::new(Exit::CannotCreate, format!("`{}` is there already", path.display()))
             .with_hint("name another file, or write over this one with `--force`"),

@@ -19,6 +19,8 @@ use std::path::Path;
 use event_detector_ledger::{Desk, OpenError, Reader};
 use event_detector_runtime::LedgerError;
 
+pub(super) use show::whole;
+
 use crate::app::Program;
 use crate::args::Recorded;
 use crate::exit::{Exit, Failure};
@@ -30,7 +32,7 @@ pub(super) use words::{moment, second};
 pub(crate) async fn recorded(program: Program, command: Recorded) -> Result<Exit, Failure> {
     match command {
         Recorded::Events { selected, limit, follow, .. } => events::events(&program, &selected, limit, follow).await,
-        Recorded::Show { id, .. } => show::show(&program, &id),
+        Recorded::Show { id, explain, .. } => show::show(&program, &id, explain),
         Recorded::Retry { id, selected, dry_run, .. } => retry::retry(program, &id, &selected, dry_run).await,
         Recorded::Replay(what) => replay::replay(program, *what).await,
         Recorded::DeadLetters { what } => letters::letters(program, what).await,

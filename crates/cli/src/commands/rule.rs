@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use event_detector::{Clause, Condition, Plan, Side};
+use event_detector::{Clause, Condition, Plan};
 
 /// The clauses that all have to hold, in the order in which they are asked.
 pub(super) fn conjuncts(plan: &Plan) -> Vec<&Clause> {
@@ -28,36 +28,14 @@ pub(super) fn words(clause: &Clause) -> Cow<'_, str> {
     if !clause.text().is_empty() {
         return clause.text().into();
     }
-    let joined = |clauses: &[Clause], by: &str| {
-        let parts: Vec<_> = clauses.iter().map(|clause| grouped(clause)).collect();
-        parts.join(by)
-    };
+    let joined = |clauses: &[Clause], by: &str| clauses.iter().map(grouped).collect::<Vec<_>>().join(by);
     match clause.condition() {
         Condition::All { clauses } if clauses.is_empty() => "true".into(),
         Condition::Any { clauses } if clauses.is_empty() => "false".into(),
         Condition::All { clauses } => joined(clauses, " && ").into(),
         Condition::Any { clauses } => joined(clauses, " || ").into(),
         Condition::Not { clause } => format!("!{}", grouped(clause)).into(),
-        Condition::Operation { operations } => {
-            let names: Vec<&str> = operations.iter().map(|operation| operation.as_str()).collect();
-            format!("operation() is {}", names.join(" or ")).into()
-        }
-        Condition::Collection { name } => format!("collection() == {name:?}").into(),
-        Condition::Database { name } => format!("database() == {name:?}").into(),
-        Condition::Changed { path } => format!("column_changed({path:?})").into(),
-        Condition::Compare { side, path, comparison, literal } => {
-            format!("{} {} {literal}", field(*side, path), comparison.as_str()).into()
-        }
-        Condition::Exists { side, path } => format!("{}.exists()", field(*side, path)).into(),
-        Condition::Null { side, path } => format!("{}.is_null()", field(*side, path)).into(),
-        Condition::In { side, path, literals } => {
-            let literals: Vec<String> = literals.iter().map(ToString::to_string).collect();
-            format!("{}.is_in([{}])", field(*side, path), literals.join(", ")).into()
-        }
-        Condition::Became { path, literal } => format!("became({path:?}, {literal})").into(),
-        Condition::FromTo { path, from, to } => format!("changed_from_to({path:?}, {from}, {to})").into(),
-        Condition::Opaque { .. } => "code of its own".into(),
-        _ => "a condition of a kind that is not known here".into(),
+        _ => clause.words(),
     }
 }
 
@@ -66,13 +44,6 @@ fn grouped(clause: &Clause) -> Cow<'_, str> {
     match clause.parts().len() {
         0 | 1 => words(clause),
         _ => format!("({})", words(clause)).into(),
-    }
-}
-
-fn field(side: Side, path: &str) -> String {
-    match side {
-        Side::Before => format!("before({path:?})"),
-        Side::After => format!("after({path:?})"),
     }
 }
 

@@ -53,6 +53,26 @@ impl At {
         self.known(text(name).map(|name| Condition::Database { name }))
     }
 
+    /// The collection is one of `names`, if these are what `matches` says yes to; it may be a macro that means something else.
+    pub fn collection_in(self, names: &[&'static str], matches: impl Fn(&str) -> bool) -> Clause {
+        self.one_of(names, matches, |name| Condition::Collection { name })
+    }
+
+    /// The database is one of `names`, if these are what `matches` says yes to.
+    pub fn database_in(self, names: &[&'static str], matches: impl Fn(&str) -> bool) -> Clause {
+        self.one_of(names, matches, |name| Condition::Database { name })
+    }
+
+    fn one_of(self, names: &[&'static str], matches: impl Fn(&str) -> bool, is: fn(Cow<'static, str>) -> Condition) -> Clause {
+        let others = names.iter().flat_map(|name| [format!("{name}s"), name.to_uppercase(), name.chars().skip(1).collect()]);
+        let mut others = others.chain([String::new(), "?".to_owned()]).filter(|other| !names.contains(&other.as_str()));
+        if !names.iter().all(|name| matches(name)) || others.any(|other| matches(&other)) {
+            return self.opaque("the macro means something else than the standard library's");
+        }
+        let mut clauses: Vec<Clause> = names.iter().map(|name| self.clause(is(Cow::Borrowed(name)))).collect();
+        if clauses.len() == 1 { clauses.remove(0) } else { self.any(clauses) }
+    }
+
     /// The column changed.
     pub fn changed(self, path: Option<Constant>) -> Clause {
         self.known(text(path).map(|path| Condition::Changed { path }))

@@ -1,6 +1,6 @@
 //! A report as JSON: the form that other programs read.
 
-use event_detector::{Change, Detector, Fatal, Job, JobContext};
+use event_detector::{Change, Clause, Condition, Detector, Fatal, Job, JobContext, Plan, Truth};
 use serde_json::json;
 
 use crate::retries::quickly;
@@ -70,4 +70,21 @@ async fn durations_are_milliseconds() {
 
     let (job, whole) = (report["events"][0]["jobs"][0]["duration"].as_f64().unwrap(), report["duration"].as_f64().unwrap());
     assert!((40.0..30_000.0).contains(&job) && job <= whole, "{job} of {whole}");
+}
+
+#[tokio::test]
+async fn a_report_explains_its_events_by_their_rules() {
+    let rule = || Plan::new(Clause::new(Condition::Collection { name: "moves".into() }));
+    let fires = Detector::new("a.fires", |change| change.collection() == "moves").with_plan(rule);
+    let never = Detector::new("b.never", |_| false).with_plan(rule);
+    let breaks = Detector::new("c.breaks", |_| panic!("out of luck"));
+    let runtime = builder([fires, never, breaks]).build().unwrap();
+
+    let report = runtime.handle(crate::support::change()).await;
+    let explained = report.explain(runtime.registry());
+
+    assert_eq!(explained.iter().map(|event| event.event).collect::<Vec<_>>(), ["a.fires", "c.breaks"]);
+    let rule = explained[0].rule.as_ref().unwrap();
+    assert_eq!((rule.root().truth, rule.root().actual.as_str()), (Truth::True, "\"moves\""));
+    assert!(explained[1].rule.is_none() && !explained[1].fires);
 }

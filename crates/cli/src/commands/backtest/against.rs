@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use event_detector::{Change, Detector, Registry};
+use event_detector::{Change, Registry};
 use serde_json::Value;
 
 use crate::args::Difference;
@@ -11,7 +11,6 @@ use crate::commands::rule;
 use crate::console::describe;
 use crate::exit::Failure;
 
-use super::clauses::{Clauses, SaysNo};
 use super::known::{Known, digest};
 use super::saved::{Saved, SavedEvent};
 use super::tally::Said;
@@ -80,13 +79,18 @@ pub(super) struct Firing {
     pub(super) place: String,
     pub(super) then: Said,
     pub(super) now: Said,
-    pub(super) says_no: Option<SaysNo>,
+    /// What of today's rule says no.
+    pub(super) says_no: Option<Deciding>,
 }
 
-/// What is needed to say why.
-pub(super) struct Why<'w> {
-    pub(super) registry: &'w Registry,
-    pub(super) clauses: &'w Clauses,
+/// The clause that decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Deciding {
+    pub(super) clause: String,
+    /// Where it stands, where it stands somewhere.
+    pub(super) at: Option<(&'static str, u32)>,
+    pub(super) expected: String,
+    pub(super) actual: String,
 }
 
 impl Against {
@@ -133,7 +137,7 @@ impl Against {
     /// Compares what is said of a change.
     pub(super) fn meet(
         &mut self,
-        why: &Why<'_>,
+        registry: &Registry,
         change: &Change,
         known: Known,
         now: impl Iterator<Item = (usize, Said)>,
@@ -158,7 +162,7 @@ impl Against {
             }
         }
         for (event, then, now) in both {
-            self.events[event].meet(why, change, then, now, self.limit, &place);
+            self.events[event].meet(registry, change, then, now, self.limit, &place);
         }
     }
 
@@ -197,7 +201,7 @@ impl Compared {
         self.added + self.removed + self.undecided > 0
     }
 
-    fn meet(&mut self, why: &Why<'_>, change: &Change, then: Said, now: Said, limit: usize, place: impl Fn() -> String) {
+    fn meet(&mut self, registry: &Registry, change: &Change, then: Said, now: Said, limit: usize, place: impl Fn() -> String) {
         let kind = match (then, now) {
             (Said::Fired, Said::Fired) => {
                 self.unchanged += 1;
@@ -217,11 +221,6 @@ impl Compared {
         if self.firings.iter().filter(|firing| firing.kind == kind).count() >= limit {
             return;
         }
-        let detector = why.registry.get(&self.name);
-        let says_no = |detector: &Detector| {
-            let at = super::trial::place(why.registry.detectors(), detector.name());
-            why.clauses.says_no(at, detector, change)
-        };
         self.firings.push(Firing {
             kind,
             id: change.id().to_owned(),
@@ -230,9 +229,21 @@ impl Compared {
             place: place(),
             then,
             now,
-            says_no: detector.filter(|_| now == Said::No).and_then(says_no),
+            says_no: if now == Said::No { deciding(registry, &self.name, change) } else { None },
         });
     }
+}
+
+/// What of the event's rule decides what it says of a change.
+fn deciding(registry: &Registry, event: &str, change: &Change) -> Option<Deciding> {
+    let explained = registry.explain(event, change)?;
+    let clause = explained.rule.as_ref()?.decided()?;
+    Some(Deciding {
+        clause: clause.text.clone(),
+        at: (clause.line > 0).then_some((explained.file, clause.line)),
+        expected: clause.expected.clone(),
+        actual: clause.actual.clone(),
+    })
 }
 
 impl Rules {

@@ -1,5 +1,6 @@
 //! How is what a run came to written as JSON?
 
+use event_detector::{Detector, NearMiss};
 use serde_json::{Value, json};
 
 use crate::args::Difference;
@@ -8,24 +9,25 @@ use crate::commands::recorded::moment;
 use super::Ended;
 use super::against::{Against, Compared, Firing, Stands};
 use super::input::Covers;
+use super::tally::Tally;
 
 /// All that a run came to.
 pub(super) fn run(ended: &Ended<'_>, covers: Option<&Covers>, records_all: bool) -> Value {
-    let event = |(place, (detector, tally)): (usize, (&event_detector::Detector, super::tally::Tally))| {
+    let event = |(detector, tally): (&Detector, Tally)| {
         let mut event = json!({
             "name": detector.name(), "fired": tally.fired, "not_fired": tally.not_fired, "undecided": tally.undecided,
             "failed": tally.failed, "rate": tally.rate() / 100.0, "fires_undecided": detector.fires_undecided(),
         });
-        if let Some(misses) = &ended.misses {
-            let missed = misses.of(&ended.clauses, place);
-            event["near_misses"] =
-                missed.iter().map(|(clause, changes)| json!({ "clause": clause, "changes": changes })).collect();
+        if let Some(misses) = &ended.near_misses {
+            let missed = misses.iter().filter(|miss| miss.event == detector.name());
+            let object = |miss: &NearMiss| json!({ "clause": miss.clause, "line": miss.line, "changes": miss.count });
+            event["near_misses"] = missed.map(object).collect();
         }
         event
     };
     let mut object = json!({
         "changes": ended.trial.changes,
-        "events": ended.trial.tallies().enumerate().map(event).collect::<Vec<_>>(),
+        "events": ended.trial.tallies().map(event).collect::<Vec<_>>(),
         "rejected": ended.rejected,
         "seconds": ended.seconds,
     });
@@ -75,6 +77,6 @@ fn firing(firing: &Firing) -> Value {
     json!({
         "kind": firing.kind.as_str(), "id": firing.id, "key": firing.key, "change": firing.what, "place": firing.place,
         "then": firing.then.as_str(), "now": firing.now.as_str(), "clause": clause.map(|clause| &clause.clause), "file": file,
-        "line": line,
+        "line": line, "expected": clause.map(|clause| &clause.expected), "actual": clause.map(|clause| &clause.actual),
     })
 }

@@ -81,7 +81,7 @@ pub(super) fn full(ended: &Ended<'_>, look: Look) -> String {
         let _infallible = write!(text, "  {:>9}", "failed");
     }
     text = format!("{}\n", look.dim(&text));
-    for (place, (detector, tally)) in ended.trial.tallies().enumerate() {
+    for (detector, tally) in ended.trial.tallies() {
         let name = detector.name();
         let padding = match name.len() {
             length if length <= width => width - length,
@@ -91,11 +91,10 @@ pub(super) fn full(ended: &Ended<'_>, look: Look) -> String {
         let _infallible = write!(text, "{}{}", look.strong(name), if name.len() > width { "\n" } else { "" });
         let _infallible = write!(text, "{:padding$}{}", "", row(&tally, fails, look));
         text.push_str(if detector.fires_undecided() && tally.undecided > 0 { "  (undecided ones fire, too)\n" } else { "\n" });
-        if let Some(misses) = &ended.misses {
-            for (clause, changes) in misses.of(&ended.clauses, place).into_iter().take(MISSES) {
-                let _infallible =
-                    writeln!(text, "   missed by one clause {}: {}", count(changes, "time"), look.dim(&clean(clause)));
-            }
+        let missed = ended.near_misses.iter().flatten().filter(|miss| miss.event == name);
+        for miss in missed.take(MISSES) {
+            let times = count(miss.count, "time");
+            let _infallible = writeln!(text, "   missed by one clause {times}: {}", look.dim(&clean(&miss.clause)));
         }
     }
     if let Some(against) = &ended.against {
@@ -186,7 +185,11 @@ fn lines(firing: &Firing, is_readable: bool, look: Look) -> String {
     let why = match (firing.kind, firing.now, &firing.says_no) {
         (Difference::Removed, Said::No, Some(no)) => {
             let at = no.at.map(|(file, line)| format!("  {}", look.dim(&format!("{file}:{line}")))).unwrap_or_default();
-            format!("no: {}{at}", look.bad(&clean(&no.clause)))
+            let held = match no.actual.as_str() {
+                "" => String::new(),
+                actual => format!("\n          it is {}, and would have to be {}", clean(actual), clean(&no.expected)),
+            };
+            format!("no: {}{at}{held}", look.bad(&clean(&no.clause)))
         }
         (Difference::Removed, Said::No, None) if !is_readable => "its rule cannot be read, so no clause can be named".to_owned(),
         (Difference::Removed, Said::No, None) => "no clause of its own says no; `why` shows each".to_owned(),

@@ -184,13 +184,8 @@ fn lines(differences: &Differences, look: Look) -> String {
         text.push('\n');
     }
     let Differences { added, removed, changed, unchanged, unreadable } = differences;
-    let _infallible = writeln!(
-        text,
-        "{} added, {} removed, {} changed, {unchanged} as they were.",
-        added.len(),
-        removed.len(),
-        changed.len()
-    );
+    let _infallible =
+        writeln!(text, "{} added, {} removed, {} changed, {unchanged} as they were.", added.len(), removed.len(), changed.len());
     if *unreadable > 0 {
         let _infallible = writeln!(text, "{unreadable} of them with a rule that cannot be read, so it was not compared.");
     }

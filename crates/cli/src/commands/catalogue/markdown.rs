@@ -133,7 +133,11 @@ fn sentence(condition: &Condition) -> Option<String> {
         Condition::Any { .. } => "never".to_owned(),
         Condition::Operation { operations } => {
             let names: Vec<&str> = operations.iter().map(|operation| operation.as_str()).collect();
-            format!("the change is {} {}", if names.join("").starts_with(['a', 'i', 'o', 'u']) { "an" } else { "a" }, names.join(" or "))
+            format!(
+                "the change is {} {}",
+                if names.join("").starts_with(['a', 'i', 'o', 'u']) { "an" } else { "a" },
+                names.join(" or ")
+            )
         }
         Condition::Collection { name } => format!("it is about {}", code(name)),
         Condition::Database { name } => format!("the database is {}", code(name)),

@@ -106,11 +106,15 @@ fn a_rule_that_is_written_in_another_way_is_the_same_and_code_that_is_not_unders
     let changed = |text: &str| serde_json::json!({ "kind": "changed", "path": "a", "text": text });
     let opaque = |text: &str| serde_json::json!({ "kind": "not", "text": text, "clause": { "kind": "opaque", "why": text, "text": text } });
 
-    let same = compare(&event(changed("change.column_changed(\"a\")"), "x"), &event(changed("c.column_changed(A)"), "y"), |_| false);
+    let same =
+        compare(&event(changed("change.column_changed(\"a\")"), "x"), &event(changed("c.column_changed(A)"), "y"), |_| false);
     let other = compare(&event(opaque("f(c)"), "!f(c)"), &event(opaque("g(c)"), "!g(c)"), |_| false);
 
     assert_eq!((same.changed.len(), same.unchanged), (0, 1));
-    assert_eq!((&other.changed[0].clauses_removed[0], &other.changed[0].clauses_added[0]), (&"!f(c)".to_owned(), &"!g(c)".to_owned()));
+    assert_eq!(
+        (&other.changed[0].clauses_removed[0], &other.changed[0].clauses_added[0]),
+        (&"!f(c)".to_owned(), &"!g(c)".to_owned())
+    );
 }
 
 #[test]

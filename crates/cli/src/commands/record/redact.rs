@@ -161,7 +161,9 @@ impl Redaction {
                 let part = |name| self.below(name, &text, 1 << 31);
                 json!({ "$timestamp": { "t": part("t"), "i": part("i") } })
             }
-            "$binary" => json!({ "$binary": { "base64": self.base64(&text), "subType": held.get("subType").cloned().unwrap_or("00".into()) } }),
+            "$binary" => {
+                json!({ "$binary": { "base64": self.base64(&text), "subType": held.get("subType").cloned().unwrap_or("00".into()) } })
+            }
             "$uuid" => {
                 let hex = self.hex("uuid", &text);
                 json!({ "$uuid": format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32]) })

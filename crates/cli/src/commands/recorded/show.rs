@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 
-use event_detector::Change;
+use event_detector::{Change, EventExplanation};
 use event_detector_ledger::{StoredVerdict, WholeChange, WholeJob};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::app::Program;
 use crate::console::{Form, Look};
 use crate::exit::{Exit, Failure};
-use crate::terminal::{clean, json as json_line, out};
+use crate::terminal::{self, clean, json as json_line, out};
 
+use super::super::why::explain;
 use super::diff::{Difference, differences};
 use super::words::{describe, job_name, job_sign, moment, shortened, stage, took};
 use super::{failure, objects, open, select};
@@ -21,17 +22,56 @@ const MAX_VALUE: usize = 200;
 const MAX_ERROR: usize = 2_000;
 
 /// Shows a change with all that is known of it.
-pub(super) fn show(program: &Program, id: &str) -> Result<Exit, Failure> {
+pub(super) fn show(program: &Program, id: &str, explain: bool) -> Result<Exit, Failure> {
+    let whole = whole(program, id)?;
+    out(&match Form::choose(&program.options) {
+        Form::Json => {
+            let mut object = object(&whole);
+            if explain {
+                object["explained"] = explained(program, whole).iter().map(|(_, event)| json!(event)).collect();
+            }
+            json_line(&object) + "\n"
+        }
+        Form::Quiet(look) | Form::Full(look) => {
+            let text = text(&whole, look);
+            if explain { text + &explanations(&explained(program, whole), look) } else { text }
+        }
+    });
+    Ok(Exit::Success)
+}
+
+/// The one change that is named by a row, an id, or what it begins with.
+pub(in crate::commands) fn whole(program: &Program, id: &str) -> Result<WholeChange, Failure> {
     let reader = open(program)?;
     let row = select::row(&reader, id)?;
     let whole = reader.whole(row).map_err(failure)?;
     // Retention may delete it between the two.
-    let whole = whole.ok_or_else(|| Failure::new(Exit::NoInput, format!("the ledger has no change `{id}` any more")))?;
-    out(&match Form::choose(&program.options) {
-        Form::Json => json_line(&object(&whole)) + "\n",
-        Form::Quiet(look) | Form::Full(look) => text(&whole, look),
-    });
-    Ok(Exit::Success)
+    whole.ok_or_else(|| Failure::new(Exit::NoInput, format!("the ledger has no change `{id}` any more")))
+}
+
+/// The events that were recorded of the change, each with what its rule says now, as far as this program has it.
+fn explained(program: &Program, whole: WholeChange) -> Vec<(String, Option<EventExplanation>)> {
+    let Ok(mut change) = whole.change else { return Vec::new() };
+    // What the program adds to a change is not kept with it.
+    change.add_default_context(&program.settings.context);
+    let mut names: Vec<&str> = whole.recorded.verdicts.iter().map(|verdict| verdict.event.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| (name.to_owned(), program.registry.explain(name, &change))).collect()
+}
+
+fn explanations(explained: &[(String, Option<EventExplanation>)], look: Look) -> String {
+    let mut text = String::new();
+    for (name, event) in explained {
+        let _infallible = writeln!(text);
+        match event {
+            Some(event) => explain::event(&mut text, event, look, terminal::width()),
+            None => {
+                let _infallible = writeln!(text, "This program has no event `{}`, so there is no rule to explain.", clean(name));
+            }
+        }
+    }
+    text
 }
 
 fn object(whole: &WholeChange) -> Value {

@@ -6,8 +6,7 @@ use event_detector::{Change, Clause, Comparison, Condition, Constant, Detector, 
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Against, Compared, Difference, Stands, Why};
-use crate::commands::backtest::clauses::Clauses;
+use super::{Against, Compared, Deciding, Difference, Stands};
 use crate::commands::backtest::known::Ids;
 use crate::commands::backtest::saved::{SavedEvent, Saving};
 use crate::commands::backtest::tally::{Said, Tally};
@@ -63,12 +62,11 @@ fn keep(registry: &Registry, changes: &[Change], is_whole: bool) -> TempDir {
 /// What `registry` says of `changes`, compared with the run that was kept.
 fn compare(kept: &TempDir, registry: &Registry, changes: &[Change], limit: usize) -> Against {
     let mut against = Against::read(&kept.path().join(Path::new("run.json")), registry, limit).unwrap();
-    let (mut trial, mut ids, clauses) = (Trial::new(registry), Ids::default(), Clauses::of(registry));
+    let (mut trial, mut ids) = (Trial::new(registry), Ids::default());
     for (line, change) in changes.iter().enumerate() {
         let found = trial.ask(change).unwrap();
         let said = found.iter().map(|(place, verdict)| (*place, Said::from(verdict)));
-        let why = Why { registry, clauses: &clauses };
-        against.meet(&why, change, ids.meet(change.id()), said, || format!("file:{}", line + 1));
+        against.meet(registry, change, ids.meet(change.id()), said, || format!("file:{}", line + 1));
     }
     against
 }
@@ -90,7 +88,13 @@ fn a_rule_that_was_changed_shows_what_fires_and_what_does_not_any_more_and_by_wh
     assert_eq!(event.rule.differences(), (vec![r#"after("status") == "done""#], vec![r#"after("status") == "dome""#]));
     let firings: Vec<_> = event.firings.iter().map(|firing| (firing.kind, firing.id.as_str(), firing.place.as_str())).collect();
     assert_eq!(firings, [(Difference::Removed, "a", "file:1"), (Difference::Added, "b", "file:2")], "one of each kind");
-    assert_eq!(event.firings[0].says_no.as_ref().unwrap().clause, r#"after("status") == "dome""#);
+    let no = Deciding {
+        clause: r#"after("status") == "dome""#.to_owned(),
+        at: None,
+        expected: r#""dome""#.to_owned(),
+        actual: r#""done""#.to_owned(),
+    };
+    assert_eq!(event.firings[0].says_no, Some(no));
     assert_eq!(event.firings[0].key, Some(json!("a")));
     assert!(event.firings[1].says_no.is_none());
 }

@@ -1,0 +1,158 @@
+//! Which expressions are conditions that a plan can state?
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::{BinOp, Block, Expr, ExprBinary, ExprIf, ExprLit, ExprUnary, Lit, UnOp};
+
+use super::attributes::attributes;
+use super::names::{Binding, Scope};
+use super::node::Node;
+use super::operand::{Read, method, word};
+use super::reader::Reader;
+use super::statements::{Level, has_pattern};
+use super::text::Place;
+
+impl Reader<'_> {
+    /// What `expr` states; what is not understood is opaque, and no more than that. In `tail` position its value is the function's.
+    pub(super) fn expression(&mut self, expr: &Expr, scope: &Scope, tail: bool) -> Node {
+        match self.recognised(expr, scope, tail) {
+            Some(node) => node,
+            None => self.opaque_expression(expr, scope, tail),
+        }
+    }
+
+    /// Decides whether it is understood before anything in it is read.
+    fn recognised(&mut self, expr: &Expr, scope: &Scope, tail: bool) -> Option<Node> {
+        if !attributes(expr).is_empty() {
+            return None;
+        }
+        match expr {
+            Expr::Paren(paren) => Some(self.expression(&paren.expr, scope, tail)),
+            Expr::Group(group) => Some(self.expression(&group.expr, scope, tail)),
+            Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) => Some(Node::truth(Place::of(expr), value.value)),
+            Expr::Unary(ExprUnary { op: UnOp::Not(_), expr: inner, .. }) => {
+                Some(Node::not(Place::of(expr), self.expression(inner, scope, false)))
+            }
+            Expr::Binary(ExprBinary { left, op: op @ (BinOp::And(_) | BinOp::Or(_)), right, .. }) => {
+                let members = [self.expression(left, scope, false), self.expression(right, scope, false)];
+                let combine = if matches!(op, BinOp::And(_)) { Node::all } else { Node::any };
+                Some(combine(Place::of(expr), members))
+            }
+            Expr::Binary(binary) => self.comparison(binary, scope),
+            Expr::MethodCall(_) => self.method(expr, scope),
+            Expr::Macro(call) => self.matches(call, scope),
+            Expr::Match(choice) => self.match_operation(choice, scope, tail),
+            Expr::If(choice) => self.choice(choice, scope, tail),
+            Expr::Block(block) if block.label.is_none() => Some(self.block(&block.block, scope, tail)),
+            Expr::Return(leave) if tail => Some(self.expression(leave.expr.as_deref()?, scope, true)),
+            Expr::Path(_) => match scope.get(&word(expr)?)? {
+                Binding::Clause(node) => Some(node.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn block(&mut self, block: &Block, scope: &Scope, tail: bool) -> Node {
+        self.statements(&block.stmts, scope.clone(), if tail { Level::Tail } else { Level::Inside })
+    }
+
+    fn choice(&mut self, choice: &ExprIf, scope: &Scope, tail: bool) -> Option<Node> {
+        let (_, otherwise) = choice.else_branch.as_ref()?;
+        if has_pattern(&choice.cond) {
+            return None;
+        }
+        let condition = self.expression(&choice.cond, scope, false);
+        let then = self.block(&choice.then_branch, scope, tail);
+        let otherwise = self.expression(otherwise, scope, tail);
+        Some(Node::branch(Place::of(choice), Place::of(&choice.cond), condition, then, otherwise))
+    }
+
+    fn comparison(&mut self, binary: &ExprBinary, scope: &Scope) -> Option<Node> {
+        let (read, comparison, right) = self.sides(binary, scope)?;
+        let right = self.operand(right)?;
+        let (constant, krate) = (self.constant(&right), self.krate);
+        let (call, negated) = match (&read, comparison) {
+            (Read::Field { side, path }, _) => {
+                let side = format_ident!("{side}");
+                let (path_constant, comparison) = (self.constant(path), format_ident!("{comparison}"));
+                let call = quote!(compare(#krate::Side::#side, #path_constant, #krate::Comparison::#comparison, #constant));
+                return Some(self.leaf(binary, call, 1, path.is_path || right.is_path, scope));
+            }
+            (Read::Operation, "Equal" | "NotEqual") if right.is_path => {
+                let (op, right) = (&binary.op, &right.tokens);
+                let call = quote!(operation(|__operation| __operation #op #right));
+                return Some(self.leaf(binary, call, 0, false, scope));
+            }
+            (Read::Collection, "Equal" | "NotEqual") => (quote!(collection(#constant)), comparison == "NotEqual"),
+            (Read::Database, "Equal" | "NotEqual") => (quote!(database(#constant)), comparison == "NotEqual"),
+            _ => return None,
+        };
+        if !negated {
+            return Some(self.leaf(binary, call, 0, right.is_path, scope));
+        }
+        // Where the name is no constant of ours, it is the clause within that is opaque.
+        let (left, name) = (&binary.left, &binary.right);
+        let equal = self.leaf(&quote!(!(#left != #name)), call, 0, right.is_path, scope);
+        Some(Node::not(Place::of(binary), with_place(equal, Place::of(binary))))
+    }
+
+    fn method(&mut self, expr: &Expr, scope: &Scope) -> Option<Node> {
+        let (receiver, method, args) = method(expr)?;
+        if self.is_change(receiver, scope) {
+            return self.method_of_change(expr, &method, &args, scope);
+        }
+        let Read::Field { side, path } = self.read(receiver, scope)? else { return None };
+        let krate = self.krate;
+        let side_name = format_ident!("{side}");
+        let (path_constant, side) = (self.constant(&path), quote!(#krate::Side::#side_name));
+        let (call, weight, names_constant) = match (method.as_str(), &args[..]) {
+            ("exists" | "is_missing", []) => (quote!(exists(#side, #path_constant)), 1, path.is_path),
+            ("is_null", []) => (quote!(null(#side, #path_constant)), 1, path.is_path),
+            ("is_in", [list]) => {
+                let (list, weight) = self.operands(list)?;
+                let constants = self.constants(&list);
+                (quote!(within(#side, #path_constant, #constants)), weight, path.is_path || list.is_path)
+            }
+            _ => return None,
+        };
+        if method == "is_missing" {
+            let exists = self.leaf(&quote!(!#expr), call, weight, names_constant, scope);
+            return Some(Node::not(Place::of(expr), with_place(exists, Place::of(expr))));
+        }
+        Some(self.leaf(expr, call, weight, names_constant, scope))
+    }
+
+    fn method_of_change(&mut self, expr: &Expr, method: &str, args: &[&Expr], scope: &Scope) -> Option<Node> {
+        let operands: Vec<_> = args.iter().map(|arg| self.operand(arg)).collect::<Option<_>>()?;
+        let constants: Vec<TokenStream> = operands.iter().map(|operand| self.constant(operand)).collect();
+        let krate = self.krate;
+        let is = |operation: &str| {
+            let operation = format_ident!("{operation}");
+            (quote!(operation(|__operation| __operation == #krate::Operation::#operation)), 0)
+        };
+        let (call, weight) = match (method, &constants[..]) {
+            ("is_insert", []) => is("Insert"),
+            ("is_update", []) => is("Update"),
+            ("is_delete", []) => is("Delete"),
+            ("is_manual", []) => is("Manual"),
+            ("column_changed", [path]) => (quote!(changed(#path)), 1),
+            ("became", [path, to]) => (quote!(became(#path, #to)), 1),
+            ("changed_from_to", [path, from, to]) => (quote!(from_to(#path, #from, #to)), 1),
+            _ => return None,
+        };
+        let names_constant = operands.iter().any(|operand| operand.is_path);
+        Some(self.leaf(&expr.to_token_stream(), call, weight, names_constant, scope))
+    }
+}
+
+/// The clause as it is written, which states the opposite.
+fn with_place(node: Node, place: Place) -> Node {
+    match node {
+        Node::Leaf(mut leaf) => {
+            leaf.place = place;
+            Node::Leaf(leaf)
+        }
+        other => other,
+    }
+}
