@@ -68,6 +68,9 @@ pub(crate) async fn record(mut program: Program, what: &Record) -> Result<Exit, 
     getrandom::fill(&mut key)
         .map_err(|error| Failure::new(Exit::Unavailable, format!("the system gives no random numbers: {error}")))?;
     let redaction = Redaction::new(&what.redact, key);
+    if !what.force && what.out.exists() {
+        return Err(is_there(&what.out));
+    }
     let source = run::mongodb(&mut program, what.watched.enable_images, what.start).await?;
     let file = begin(&what.out, what.force)?;
     let (json, form) = (program.options.json, Form::choose(&program.options));
@@ -112,10 +115,14 @@ fn begin(path: &Path, force: bool) -> Result<File, Failure> {
         options.create_new(true)
     };
     options.open(path).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::new(Exit::CannotCreate, format!("`{}` is there already", path.display()))
-            .with_hint("name another file, or write over this one with `--force`"),
+        ErrorKind::AlreadyExists => is_there(path),
         _ => cannot(path, &error),
     })
+}
+
+fn is_there(path: &Path) -> Failure {
+    Failure::new(Exit::CannotCreate, format!("`{}` is there already", path.display()))
+        .with_hint("name another file, or write over this one with `--force`")
 }
 
 /// Waits for the end, and tells meanwhile what there is and what is left.

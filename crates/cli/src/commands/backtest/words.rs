@@ -163,7 +163,7 @@ fn rules(text: &mut String, rule: &Rules, look: Look) {
         (None, Some(_)) => writeln!(text, "   its rule could not be read then"),
         (Some(_), None) => writeln!(text, "   its rule cannot be read now"),
         _ if then.is_empty() && now.is_empty() => {
-            writeln!(text, "   its rule reads the same; what differs is in what it calls, or in its constants")
+            writeln!(text, "   its rule reads the same; what differs is in code that it calls, or in the changes")
         }
         _ => Ok(()),
     };
@@ -193,7 +193,7 @@ fn lines(firing: &Firing, is_readable: bool, look: Look) -> String {
         }
         (Difference::Removed, Said::No, None) if !is_readable => "its rule cannot be read, so no clause can be named".to_owned(),
         (Difference::Removed, Said::No, None) => "no clause of its own says no; `why` shows each".to_owned(),
-        (_, now, _) => format!("was {}, is {}", firing.then.as_str(), now.as_str()),
+        (_, now, _) => format!("{} now, {} before", now.as_str(), firing.then.as_str()),
     };
     let _infallible = writeln!(text, "      {why}");
     text

@@ -108,7 +108,12 @@ fn bullet(page: &mut String, clause: &Clause, depth: usize) {
     let lead = match clause.condition() {
         Condition::All { clauses } if !clauses.is_empty() => "all of:",
         Condition::Any { clauses } if !clauses.is_empty() => "one of:",
-        Condition::Not { .. } => "not:",
+        Condition::Not { clause: inner } if inner.parts().is_empty() => {
+            let words = sentence(inner.condition()).map(|words| format!("not so that {words}: ")).unwrap_or_default();
+            let _infallible = writeln!(page, "{indent}- {words}{}", code(&rule::words(clause)));
+            return;
+        }
+        Condition::Not { .. } => "none of this:",
         _ => {
             let written = code(&rule::words(clause));
             let _infallible = match sentence(clause.condition()) {

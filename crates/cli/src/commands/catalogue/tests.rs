@@ -48,7 +48,52 @@ fn the_page_says_what_when_and_then_what_it_looks_at() {
     let fires = Detector::new("move.do.ne", |_| true).on_undecided(OnUndecided::Fire).ordered().with_jobs(|_| Vec::new());
     let page = markdown::page(&Registry::try_new([done(), fires]).unwrap());
 
-    assert_snapshot!(page, @"");
+    assert_snapshot!(page, @r#"
+    # Events
+
+    2 events. This page is written by `catalogue`, from the source of the events: change that, and write it again.
+
+    | event | what happened | jobs |
+    | --- | --- | --- |
+    | [move.do.ne](#movedone) |  | none |
+    | [move.done](#movedone-1) | The move is done \| over. | none |
+
+    ## move.do.ne
+
+    **When**: its rule cannot be read; see the source.
+
+    Where the change does not say, it counts as happened.
+
+    **Then** its jobs run, of which none is known by name.
+
+    **Declared** by hand.
+
+    ## move.done
+
+    The move is done | over.
+
+    **When** all of this holds:
+
+    - it is about `moves`: `collection() == "moves"`
+    - the change is an update: `operation() is update`
+    - one of:
+      - `status` changed: `column_changed("status")`
+      - not so that `note` was there: `!before("note").exists()`
+    - `status` became `"done"`: `became("status", "done")`
+    - code of its own says so: `code that is not understood`
+
+    Where the change does not say, that is reported, and no job runs.
+
+    **Then** it is reported; it has no jobs.
+
+    **Looks at** changes of `moves`; of the kind update; `note` (before); `status` (before, after, whether it changed); and whatever the code does that is not understood.
+
+    **Not understood**, and so asked of every change that the rest holds of:
+
+    - `code that is not understood`: a call of a function that is not known here
+
+    **Declared** in `events/src/moves.rs`, module `events::moves::done`.
+    "#);
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn what_changed_still_changes_and_equal_values_stay_equal_in_every_type() {
         };
         for (before, after, changes) in [(0, 1, true), (0, 0, false), (1, 1, false)] {
             let record = record(&pair[before], &pair[after]);
-            let change = Change::from_json(&record.to_string()).unwrap();
+            let change = Change::from_json(record.to_string()).unwrap();
 
             assert_eq!(change.column_changed("f"), changes, "{record}");
             assert_eq!(change.after("f").is_null(), pair[after].is_null());
@@ -88,7 +88,7 @@ fn numbers_that_are_equal_stay_equal_however_they_are_written() {
 
     let (record, _) = redacted(&["f", "g"], 3, &record);
 
-    let change = Change::from_json(&record.to_string()).unwrap();
+    let change = Change::from_json(record.to_string()).unwrap();
     assert!(!change.column_changed("f") && !change.column_changed("g"), "{record}");
 }
 
