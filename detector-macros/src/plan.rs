@@ -5,7 +5,9 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{FnArg, Item, ItemFn, ItemMod, Pat, Stmt};
+use syn::{FnArg, Item, ItemFn, ItemMod, Pat, Stmt, Type};
+
+use crate::types::last_segment;
 
 mod attributes;
 mod expression;
@@ -33,6 +35,8 @@ pub(crate) struct Functions {
     krate: TokenStream,
     detect: Ident,
     root: Node,
+    /// What the function allows itself, and what its copies need.
+    lints: TokenStream,
     /// The items of the body that the plan may name.
     items: TokenStream,
     ask: Ask,
@@ -54,8 +58,9 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
         krate: krate.clone(),
         detect: detect.sig.ident.clone(),
         root: Node::Opaque { place: Place::of(inside(detect)), why: why.to_owned(), ask: Some(0) },
+        lints: TokenStream::new(),
         items: TokenStream::new(),
-        ask: Ask::Detect,
+        ask: if may_be_asked(detect) { Ask::Detect } else { Ask::Never },
     };
     if let Some(why) = unreadable(module, detect) {
         return whole(why);
@@ -75,14 +80,16 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
     }
     let ask = match (reader.script.clauses, reader.script.is_partial) {
         (0, _) | (_, true) => Ask::Never,
+        _ if !may_be_asked(detect) => Ask::Never,
         _ => Ask::Function(reader.function(detect)),
     };
-    Functions { krate: krate.clone(), detect: detect.sig.ident.clone(), root, items: reader.items, ask }
+    let lints = attributes::allowed(&detect.attrs, !reader.items.is_empty());
+    Functions { krate: krate.clone(), detect: detect.sig.ident.clone(), root, lints, items: reader.items, ask }
 }
 
 impl ToTokens for Functions {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { krate, detect, root, items, ask } = self;
+        let Self { krate, detect, root, lints, items, ask } = self;
         let private = quote!(#krate::__private);
         let root = root.build(&private, !matches!(ask, Ask::Never));
         let ask = match ask {
@@ -92,25 +99,29 @@ impl ToTokens for Functions {
                     #detect(__change)
                 }
             },
-            Ask::Function(function) => function.clone(),
+            Ask::Function(function) => quote!(#lints #function),
         };
-        // Copies of the user's code: what there is to say of it is said of the user's own.
-        let silence = quote! {
-            #[allow(
-                unused, deprecated, nonstandard_style, unfulfilled_lint_expectations,
-                clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction
-            )]
-        };
-        let ask = (!ask.is_empty()).then(|| quote!(#silence #ask));
         tokens.extend(quote! {
             #ask
-            #silence
+            #lints
             fn __plan() -> #krate::Plan {
                 #items
                 use #private::{KnownConst as _, OtherConst as _};
                 #krate::Plan::new(#root)
             }
         });
+    }
+}
+
+/// Whether the change has its usual type. Where that is another's, which is a mistake, `detect` alone is to say so; the compiler
+/// would find it in the function that asks as well.
+fn may_be_asked(detect: &ItemFn) -> bool {
+    match detect.sig.inputs.first() {
+        Some(FnArg::Typed(input)) => match &*input.ty {
+            Type::Reference(reference) => last_segment(&reference.elem).is_some_and(|name| name == "Change"),
+            _ => false,
+        },
+        _ => false,
     }
 }
 

@@ -15,8 +15,8 @@ fn every_event_states_its_plan_and_only_a_jsonpath_is_opaque() {
     assert_eq!(
         opaque,
         [
-            ("order.items.shortage", r#"change.query("$.after.items[?@.qty > @.stock]").is_empty()"#.to_owned()),
-            ("order.items.shortage", r#"change.query("$.before.items[?@.qty > @.stock]").is_empty()"#.to_owned()),
+            ("order.item.backordered", r#"!change.query("$.after.items[?@.qty > @.stock]").is_empty()"#.to_owned()),
+            ("order.item.backordered", r#"change.query("$.before.items[?@.qty > @.stock]").is_empty()"#.to_owned()),
         ]
     );
 }

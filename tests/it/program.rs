@@ -15,6 +15,7 @@ mod settings;
 mod stop;
 #[cfg(unix)]
 mod watch;
+mod why;
 
 use std::ffi::OsStr;
 #[cfg(unix)]

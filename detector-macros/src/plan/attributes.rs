@@ -1,6 +1,8 @@
 //! Which attributes leave code as it is?
 
-use syn::{Attribute, Expr, Item};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Attribute, Expr, Item, Meta};
 
 /// Attributes of the compiler that change no meaning. Nobody can give these names to macros of their own.
 const HARMLESS: [&str; 12] = [
@@ -30,6 +32,21 @@ fn is_harmless(attribute: &Attribute) -> bool {
         Some(name) => HARMLESS.iter().any(|harmless| name == harmless),
         None => path.segments.first().is_some_and(|tool| TOOLS.iter().any(|name| tool.ident == name)),
     }
+}
+
+/// What a function that repeats parts of another may do, beyond what the user may do anyway. As little as that: to allow what a crate
+/// forbids is an error. What the compiler finds wrong twice at the same place with the same words, it says once.
+pub(super) fn allowed(attributes: &[Attribute], has_items: bool) -> TokenStream {
+    let own = attributes.iter().filter_map(|attribute| match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
+            let lints = &list.tokens;
+            Some(quote!(#[allow(#lints)]))
+        }
+        _ => None,
+    });
+    // An item may be of use in one of the copies only.
+    let items = has_items.then(|| quote!(#[allow(dead_code, unused_imports)]));
+    quote!(#(#own)* #items)
 }
 
 /// Whether the module's own attributes leave its functions as they are; one that `cfg` leaves out has no event at all.

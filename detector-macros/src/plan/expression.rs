@@ -1,8 +1,8 @@
 //! Which expressions are conditions that a plan can state?
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
-use syn::{BinOp, Block, Expr, ExprBinary, ExprIf, ExprLit, ExprUnary, Lit, UnOp};
+use syn::{BinOp, Block, Expr, ExprBinary, ExprGroup, ExprIf, ExprLit, ExprParen, ExprUnary, Lit, UnOp};
 
 use super::attributes::attributes;
 use super::names::{Binding, Scope};
@@ -15,9 +15,13 @@ use super::text::Place;
 impl Reader<'_> {
     /// What `expr` states; what is not understood is opaque, and no more than that. In `tail` position its value is the function's.
     pub(super) fn expression(&mut self, expr: &Expr, scope: &Scope, tail: bool) -> Node {
+        let left = self.left.take();
         match self.recognised(expr, scope, tail) {
             Some(node) => node,
-            None => self.opaque_expression(expr, scope, tail),
+            None => {
+                self.left = left;
+                self.opaque_expression(expr, scope, tail)
+            }
         }
     }
 
@@ -27,14 +31,25 @@ impl Reader<'_> {
             return None;
         }
         match expr {
-            Expr::Paren(paren) => Some(self.expression(&paren.expr, scope, tail)),
-            Expr::Group(group) => Some(self.expression(&group.expr, scope, tail)),
+            Expr::Paren(ExprParen { expr: inner, .. }) | Expr::Group(ExprGroup { expr: inner, .. }) => {
+                Some(self.expression(inner, scope, tail))
+            }
             Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) => Some(Node::truth(Place::of(expr), value.value)),
             Expr::Unary(ExprUnary { op: UnOp::Not(_), expr: inner, .. }) => {
-                Some(Node::not(Place::of(expr), self.expression(inner, scope, false)))
+                let before = self.script.clone();
+                match self.expression(inner, scope, false) {
+                    // Nothing is known of its opposite either.
+                    Node::Opaque { why, .. } => {
+                        self.script = before;
+                        Some(self.opaque(expr, why, scope, tail))
+                    }
+                    node => Some(Node::not(Place::of(expr), node)),
+                }
             }
             Expr::Binary(ExprBinary { left, op: op @ (BinOp::And(_) | BinOp::Or(_)), right, .. }) => {
-                let members = [self.expression(left, scope, false), self.expression(right, scope, false)];
+                let left_node = self.expression(left, scope, false);
+                self.left = ends(left);
+                let members = [left_node, self.expression(right, scope, false)];
                 let combine = if matches!(op, BinOp::And(_)) { Node::all } else { Node::any };
                 Some(combine(Place::of(expr), members))
             }
@@ -71,7 +86,7 @@ impl Reader<'_> {
     fn comparison(&mut self, binary: &ExprBinary, scope: &Scope) -> Option<Node> {
         let (read, comparison, right) = self.sides(binary, scope)?;
         let right = self.operand(right)?;
-        let (constant, krate) = (self.constant(&right), self.krate);
+        let (constant, right_is_path, krate) = (self.constant(&right), right.is_path, self.krate);
         let (call, negated) = match (&read, comparison) {
             (Read::Field { side, path }, _) => {
                 let side = format_ident!("{side}");
@@ -92,9 +107,9 @@ impl Reader<'_> {
             return Some(self.leaf(binary, call, 0, right.is_path, scope));
         }
         // Where the name is no constant of ours, it is the clause within that is opaque.
-        let (left, name) = (&binary.left, &binary.right);
-        let equal = self.leaf(&quote!(!(#left != #name)), call, 0, right.is_path, scope);
-        Some(Node::not(Place::of(binary), with_place(equal, Place::of(binary))))
+        let (left, right) = (&binary.left, &binary.right);
+        let equal = self.leaf(&quote!(!(#binary)), call, 0, right_is_path, scope);
+        Some(Node::not(Place::of(binary), equal.at(Place::of(quote!(#left == #right)))))
     }
 
     fn method(&mut self, expr: &Expr, scope: &Scope) -> Option<Node> {
@@ -118,7 +133,9 @@ impl Reader<'_> {
         };
         if method == "is_missing" {
             let exists = self.leaf(&quote!(!#expr), call, weight, names_constant, scope);
-            return Some(Node::not(Place::of(expr), with_place(exists, Place::of(expr))));
+            let field = Place::of(receiver);
+            let place = Place { text: format!("{}.exists()", field.text), line: field.line };
+            return Some(Node::not(Place::of(expr), exists.at(place)));
         }
         Some(self.leaf(expr, call, weight, names_constant, scope))
     }
@@ -146,13 +163,14 @@ impl Reader<'_> {
     }
 }
 
-/// The clause as it is written, which states the opposite.
-fn with_place(node: Node, place: Place) -> Node {
-    match node {
-        Node::Leaf(mut leaf) => {
-            leaf.place = place;
-            Node::Leaf(leaf)
-        }
-        other => other,
-    }
+/// The places of the first and the last token.
+fn ends(expr: &Expr) -> Option<(Span, Span)> {
+    let mut tokens = expr.to_token_stream().into_iter();
+    let first = tokens.next()?;
+    let last = tokens.last().unwrap_or_else(|| first.clone());
+    let of_group = |token: &TokenTree, place: fn(&Group) -> Span| match token {
+        TokenTree::Group(group) => place(group),
+        other => other.span(),
+    };
+    Some((of_group(&first, Group::span_open), of_group(&last, Group::span_close)))
 }

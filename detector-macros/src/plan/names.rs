@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::visit::Visit;
@@ -58,6 +58,48 @@ pub(super) fn bound_by(pattern: &Pat) -> BTreeSet<String> {
     let mut names = Names::default();
     names.visit_pat(pattern);
     names.0
+}
+
+/// The names that `pattern` certainly binds, where they stand: those that no constant and no variant would have.
+pub(super) fn names_of(pattern: &Pat) -> Vec<Ident> {
+    let mut names = Idents(Vec::new());
+    names.visit_pat(pattern);
+    names.0.sort();
+    names.0.dedup();
+    names.0
+}
+
+struct Idents(Vec<Ident>);
+
+impl<'ast> Visit<'ast> for Idents {
+    fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
+        if name(&pattern.ident).starts_with(|first: char| !first.is_uppercase()) {
+            self.0.push(pattern.ident.clone());
+        }
+        syn::visit::visit_pat_ident(self, pattern);
+    }
+}
+
+/// `pattern` with its names as if this crate had written them, since nothing uses them where the pattern is only asked. Its
+/// wildcards too, which may come too late there as well.
+pub(super) fn unused(pattern: &Pat) -> TokenStream {
+    mark_unused(pattern.to_token_stream(), &names_of(pattern))
+}
+
+fn mark_unused(tokens: TokenStream, names: &[Ident]) -> TokenStream {
+    let mark = |token| match token {
+        TokenTree::Ident(mut word) if word == "_" || names.contains(&word) => {
+            word.set_span(Span::call_site().located_at(word.span()));
+            TokenTree::Ident(word)
+        }
+        TokenTree::Group(group) => {
+            let mut marked = Group::new(group.delimiter(), mark_unused(group.stream(), names));
+            marked.set_span(group.span());
+            TokenTree::Group(marked)
+        }
+        other => other,
+    };
+    tokens.into_iter().map(mark).collect()
 }
 
 /// The names that any pattern within `block` binds.

@@ -121,6 +121,14 @@ impl Node {
         }
     }
 
+    /// The same clause, written differently.
+    pub(super) fn at(self, place: Place) -> Self {
+        match self {
+            Self::Leaf(leaf) => Self::Leaf(Leaf { place, ..leaf }),
+            other => other,
+        }
+    }
+
     /// Notes that it was written in the `let` of this number.
     pub(super) fn bind(&mut self, number: usize) {
         if let Self::Leaf(leaf) = self {

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::{ParseStream, Parser};
 use syn::{Arm, Expr, ExprLit, ExprMacro, ExprMatch, Lit, LitStr, Pat, Token};
 
-use super::names::{Binding, Scope, bound_by, has_word};
+use super::names::{Binding, Scope, bound_by, has_word, unused};
 use super::node::{Leaf, Node};
 use super::operand::Read;
 use super::reader::Reader;
@@ -88,6 +88,7 @@ impl Reader<'_> {
 
 /// The operations that come to `pattern` after `earlier`.
 fn set(earlier: &[&Pat], pattern: &Pat) -> TokenStream {
+    let (earlier, pattern) = (earlier.iter().map(|pattern| unused(pattern)), unused(pattern));
     quote!(operation(|__operation| match __operation { #(#earlier => false,)* #pattern => true, _ => false }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::visit::Visit;
 use syn::{Block, Expr, ItemFn, Stmt};
@@ -26,6 +26,9 @@ pub(super) struct Reader<'a> {
     pub(super) script: Script,
     /// The items of the body, which paths anywhere in it may mean.
     pub(super) items: TokenStream,
+    /// Where the left side of the operator before the next expression begins and ends. The compiler points there where the
+    /// right side is no truth value, and it is to say the same of the function that asks.
+    pub(super) left: Option<(Span, Span)>,
     /// How many `let`s were followed.
     pub(super) lets: usize,
 }
@@ -40,6 +43,8 @@ pub(super) struct Script {
     pub(super) clauses: u32,
     /// The names that the code binds.
     pub(super) leading: BTreeSet<String>,
+    /// Whether a clause stands on the right of an operator there.
+    has_left: bool,
     /// Whether code is left out on which the types of these names may depend.
     pub(super) is_partial: bool,
 }
@@ -57,6 +62,7 @@ impl<'a> Reader<'a> {
             knows_paths: !hidden.0,
             script: Script::default(),
             items: items.map(ToTokens::to_token_stream).collect(),
+            left: None,
             lets: 0,
         }
     }
@@ -64,10 +70,12 @@ impl<'a> Reader<'a> {
     /// The function that asks: `detect` by another name, with the number of the clause.
     pub(super) fn function(&self, detect: &ItemFn) -> TokenStream {
         let (generics, change, output) = (&detect.sig.generics, &detect.sig.inputs[0], &detect.sig.output);
+        let yes = self.script.has_left.then(|| quote!(fn __yes() -> bool { true }));
         let (items, code, bounds) = (&self.items, &self.script.code, &generics.where_clause);
         let end = self.script.end.clone().unwrap_or_else(|| quote!(false));
         quote! {
             fn __ask #generics (#change, __nth: u32) #output #bounds {
+                #yes
                 #items
                 #code
                 #end
@@ -83,8 +91,18 @@ impl<'a> Reader<'a> {
         }
         let nth = self.script.clauses;
         self.script.clauses += 1;
-        // With `true &&`, the compiler words a mistake in the clause as it does in the function itself, and says it once.
-        self.script.code.extend(quote!(if __nth == #nth { return true && (#clause); }));
+        // Of the same form as in the function itself, so that the compiler says of a mistake in it the same, which it does once.
+        self.script.code.extend(match (tail, self.left.take()) {
+            (true, _) => quote!(if __nth == #nth { return #clause; }),
+            (false, None) => quote!(if __nth == #nth { return if (#clause) { true } else { false }; }),
+            (false, Some((begin, end))) => {
+                self.script.has_left = true;
+                let mut left = Group::new(Delimiter::Parenthesis, TokenStream::new());
+                left.set_span(end);
+                let yes = Ident::new("__yes", begin);
+                quote!(if __nth == #nth { return #yes #left && (#clause); })
+            }
+        });
         Some(nth)
     }
 

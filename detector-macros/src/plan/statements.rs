@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quote::{ToTokens, quote};
 use syn::{Block, Expr, ExprIf, Local, Pat, Stmt};
 
-use super::names::{Binding, Scope, bound_by, has_word, returns_only_false};
+use super::names::{Binding, Scope, bound_by, has_word, names_of, returns_only_false};
 use super::node::{Leaf, Node};
 use super::reader::Reader;
 use super::text::Place;
@@ -144,7 +144,9 @@ impl Reader<'_> {
 
     fn bind(&mut self, names: &BTreeSet<String>, binding: &Binding, local: &Local, scope: &mut Scope, level: Level) {
         if level == Level::Body {
-            self.script.code.extend(local.to_token_stream());
+            // Names that only recognised clauses use are used here.
+            let used = names_of(&local.pat);
+            self.script.code.extend(quote!(#local #(let _ = &#used;)*));
             if matches!(binding, Binding::Local) {
                 self.script.leading.extend(names.iter().cloned());
             }

@@ -28,6 +28,7 @@ fn without_a_command_it_says_what_can_be_done_next() {
       detector demo               play recorded changes, and watch events being detected and jobs run
       detector list               see the events of this program, and where they are declared
       detector detect FILE        see which events recorded changes would be; no job runs
+      detector why --change FILE  see why events happened or not, clause by clause
       detector run --file FILE    handle recorded changes, one JSON object a line
       detector run --listen 127.0.0.1:8080  take what Hasura's event triggers post
       detector run --mongodb URI --database NAME  watch a database
@@ -155,6 +156,7 @@ fn the_list_names_places_and_jobs() {
     order.item.backordered  events/src/order_item.rs:LINE
        More was ordered of some item than there is in stock.
        jobs: job_simulator, publish_event_log
+       2 clauses of its rule are opaque: `list --plans` shows them
     order.large.approval  events/src/order.rs:LINE
        The order is so large that somebody has to approve it.
        jobs: post_webhook
@@ -181,6 +183,49 @@ fn the_list_as_json_is_one_event_a_line() {
     assert_eq!(pickup["file"], "events/src/move_pickup.rs");
     assert!(pickup["line"].as_u64() > Some(0));
     assert_eq!(pickup["jobs"], serde_json::json!(["rerun_ar", "publish_event_log", "post_webhook"]));
+    let understood: Vec<_> = events.iter().filter(|event| event["plan"] != "exact").map(|event| &event["name"]).collect();
+    assert_eq!(understood, ["order.item.backordered"]);
+    assert!(events.iter().all(|event| event.get("rule").is_none()), "it is there where it is asked for");
+}
+
+#[test]
+fn the_list_shows_each_rule_with_what_is_opaque_and_what_it_is_asked_about() {
+    let ended = Start::detector(["list", "--plans", "--only", "order.item.*,move.address.*"]).ended().expect(0);
+
+    assert_plain(&ended.out);
+    let text: String =
+        ended.out.lines().map(|line| line.split("  line ").next().unwrap_or_default().trim_end().to_owned() + "\n").collect();
+    assert_snapshot!(without_lines(&text), @r#"
+    move.address.changed  events/src/move_address.rs:LINE
+       The vehicle has to go to another place.
+       jobs: job_simulator
+       asked about: update of moves
+       rule: all of
+          change.collection() == "moves"
+          one of
+             change.column_changed("address.city")
+             change.column_changed("address.street")
+    order.item.backordered  events/src/order_item.rs:LINE
+       More was ordered of some item than there is in stock.
+       jobs: job_simulator, publish_event_log
+       asked about: insert or update of orders
+       rule: all of
+          change.collection() == "orders"
+          one of
+             change.is_insert()
+             change.column_changed("items")
+          !change.query("$.after.items[?@.qty > @.stock]").is_empty()
+             opaque: `query` is read in a way that only the code itself can follow
+          change.query("$.before.items[?@.qty > @.stock]").is_empty()
+             opaque: `query` is read in a way that only the code itself can follow
+
+    2 events
+    "#);
+    let events = Start::detector(["list", "--plans", "--json"]).ended().expect(0).json();
+    let event = |name: &str| events.iter().find(|event| event["name"] == name).unwrap();
+    assert_eq!(event("user.activated")["rule"]["clauses"][1]["path"], "active");
+    assert_eq!(event("order.created")["asked_about"]["operations"], serde_json::json!(["insert"]));
+    assert_eq!(event("order.item.backordered")["asked_about"]["collections"], serde_json::json!(["orders"]));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! One file of `ui/fail` is one mistake. After a change of wording, write the answers anew and read them as a user would:
 //! `TRYBUILD=overwrite cargo test -p event-detector-macro-tests`.
 
+mod explained;
 mod plans;
 
 #[test]

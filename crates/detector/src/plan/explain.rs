@@ -126,11 +126,11 @@ impl Explanation {
         self.root.all().into_iter().find(|clause| clause.decided)
     }
 
-    /// What the clauses would have to know, each once, in the order in which they are asked.
+    /// What the clauses would have to know that the predicate comes to, each once, in the order in which they are asked.
     pub fn unknowns(&self) -> Vec<&Unknown> {
         let mut unknowns: Vec<&Unknown> = Vec::new();
-        for unknown in self.root.all().into_iter().filter(|clause| clause.clauses.is_empty()).flat_map(|clause| &clause.undecided)
-        {
+        let leaves = self.root.all().into_iter().filter(|clause| clause.reached && clause.clauses.is_empty());
+        for unknown in leaves.flat_map(|clause| &clause.undecided) {
             if !unknowns.contains(&unknown) {
                 unknowns.push(unknown);
             }

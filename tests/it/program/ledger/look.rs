@@ -80,6 +80,36 @@ fn a_change_is_shown_with_its_diff_its_jobs_and_why_they_failed() {
 }
 
 #[test]
+fn a_recorded_change_is_explained_by_its_row_with_its_events_and_with_others() {
+    let place = place();
+
+    let shown = place.run(&["show", "2", "--explain"], 0).out;
+    for words in [
+        "* order.large.approval  events/src/order.rs:",
+        "\nWhat the events of this program say of it now:\n\n* order.created",
+        "It happened: each of its 3 clauses holds.",
+        "yes  change.after(\"amount\") > 1000    > 1000    5000",
+    ] {
+        assert!(shown.contains(words), "{words}\n{shown}");
+    }
+    assert!(!place.run(&["show", "2"], 0).out.contains("It happened"), "it was not asked for");
+    let explained = &place.json(&["show", "2", "--explain"], 0)[0]["explained"];
+    assert_eq!((&explained[0]["name"], &explained[1]["rule"]["truth"]), (&"order.created".into(), &"true".into()));
+
+    let why = place.run(&["why", "--change", "2", "--event", "order.item.backordered"], 0).out;
+    assert!(why.starts_with("INSERT on orders 7  change 2 of the ledger\n"), "{why}");
+    assert!(
+        why.contains("It did not happen: `!change.query(\"$.after.items[?@.qty > @.stock]\").is_empty()` does not hold."),
+        "{why}"
+    );
+    // A file of the name comes first.
+    let file = place.run(&["why", "--change", "changes.jsonl:1"], 0).out;
+    assert!(file.starts_with("DELETE on moves 13107  changes.jsonl:1\n"), "{file}");
+    let neither = place.run(&["why", "--change", "nothing"], 66).err;
+    assert!(neither.contains("there is no file `nothing`, and the ledger has no change `nothing`"), "{neither}");
+}
+
+#[test]
 fn without_a_ledger_it_is_said_where_it_was_looked_for() {
     let commands: [&[&str]; 9] = [
         &["events"],

@@ -186,7 +186,7 @@ fn clauses_carry_their_source_and_its_line() {
     assert_eq!(
         texts,
         [
-            ("change.collection() != MOVES", first),
+            ("change.collection() == MOVES", first),
             ("matches!(change.operation(), Came | Delete)", first + 3),
             (r#"change.after(STATUS) != "new""#, first + 3),
         ]

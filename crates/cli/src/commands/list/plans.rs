@@ -69,8 +69,12 @@ fn clause(text: &mut String, part: &Clause, indent: usize, look: Look) {
     // A negation of one clause is one clause.
     let is_shown_whole = is_leaf || words != "all of" && words != "one of" && words != "not";
     let place = if part.line() > 0 && is_shown_whole { format!("line {}", part.line()) } else { String::new() };
-    let gap = if place.is_empty() { 0 } else { PLACES.saturating_sub(indent + words.width()).max(2) };
-    let _infallible = writeln!(text, "{:indent$}{words}{:gap$}{}", "", "", look.dim(&place));
+    let _infallible = write!(text, "{:indent$}{words}", "");
+    if !place.is_empty() {
+        let gap = PLACES.saturating_sub(indent + words.width()).max(2);
+        let _infallible = write!(text, "{:gap$}{}", "", look.dim(&place));
+    }
+    text.push('\n');
     if is_shown_whole {
         for opaque in part.opaque() {
             if let Condition::Opaque { why, .. } = opaque.condition() {

@@ -62,6 +62,9 @@ fn explained(program: &Program, whole: WholeChange) -> Vec<(String, Option<Event
 
 fn explanations(explained: &[(String, Option<EventExplanation>)], look: Look) -> String {
     let mut text = String::new();
+    if !explained.is_empty() {
+        let _infallible = writeln!(text, "\nWhat the events of this program say of it now:");
+    }
     for (name, event) in explained {
         let _infallible = writeln!(text);
         match event {

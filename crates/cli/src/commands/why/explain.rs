@@ -14,6 +14,8 @@ const MAX_BESIDE: usize = 72;
 const MAX_ALONE: usize = 300;
 /// The longest reason of a failure that is shown whole.
 const MAX_ERROR: usize = 500;
+/// The last column of places that stand below a clause, so that they are not far from it.
+const MAX_STACKED: usize = 100;
 /// What stands before a clause and each column.
 const INDENT: usize = 3;
 
@@ -88,7 +90,7 @@ pub(super) fn sentence(explained: &EventExplanation) -> String {
         (Verdict::Undecided(unknowns), _) => {
             let first = unknowns.first().map(|unknown| clean(&unknown.read)).unwrap_or_default();
             let jobs = if explained.fires { "its jobs run all the same" } else { "no job runs" };
-            let more = if unknowns.len() > 1 { format!(", nor {} more", unknowns.len() - 1) } else { String::new() };
+            let more = if unknowns.len() > 1 { format!(" and {} more", unknowns.len() - 1) } else { String::new() };
             format!("is undecided, and {jobs}: the change does not say `{first}`{more}")
         }
         (Verdict::Failed(panic), _) => format!("failed: `detect` {}", shortened(&panic.to_string(), MAX_ERROR)),
@@ -243,6 +245,7 @@ fn table(text: &mut String, rows: &[Row<'_>], look: Look) {
 
 /// A clause over two lines, for narrow terminals.
 fn stacked(text: &mut String, rows: &[Row<'_>], look: Look, width: usize) {
+    let width = width.min(MAX_STACKED);
     for row in rows {
         let depth = row.text.len() - row.text.trim_start().len();
         let note = if row.note.is_empty() { String::new() } else { format!("  {}", row.note) };

@@ -47,7 +47,7 @@ fn nearly(registry: &Registry, change: &Change, event: &EventExplanation) -> Opt
     let is_it = |text: &str, line: u32| text == first.words() && line == first.line();
     let actual =
         rule.root().all().into_iter().find(|clause| is_it(&clause.text, clause.line)).map(|clause| clause.actual.as_str());
-    let actual = actual.filter(|actual| !actual.is_empty()).map(|actual| format!("; it is {}", clean(actual)));
+    let actual = actual.filter(|actual| !actual.is_empty()).map(|actual| format!(" (found {})", clean(actual)));
     let clause = shortened(&first.words(), MAX_CLAUSE).into_owned();
     let others = if near.len() > 1 { ", or another one of an alternative," } else { "" };
     Some(format!("nearly: only `{clause}`{others} does not hold{}", actual.unwrap_or_default()))

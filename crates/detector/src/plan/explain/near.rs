@@ -70,8 +70,10 @@ enum Stand<'p> {
     Holds,
     /// Each of these alone keeps it from holding.
     Misses(Vec<&'p Clause>),
-    /// The change does not say, or several clauses do not hold.
+    /// It does not hold, for more than one clause.
     Far,
+    /// The change does not say.
+    Unknown,
 }
 
 impl Plan {
@@ -93,23 +95,26 @@ impl Clause {
         match &self.condition {
             Condition::All { clauses } => {
                 let mut misses = None;
-                let mut is_any_held = false;
+                let (mut is_any_held, mut is_any_unknown) = (false, false);
                 for clause in clauses {
                     match clause.stand(change) {
                         Stand::Holds => is_any_held = true,
                         Stand::Misses(missing) if misses.is_none() => misses = Some((clause, missing)),
                         Stand::Misses(_) | Stand::Far => return Stand::Far,
+                        Stand::Unknown => is_any_unknown = true,
                     }
                 }
                 match misses {
+                    None if is_any_unknown => Stand::Unknown,
                     None => Stand::Holds,
+                    Some(_) if is_any_unknown => Stand::Far,
                     // Nothing else of the conjunction holds, so it misses as a whole.
                     Some((clause, missing)) if !is_any_held && is_itself(clause, &missing) => Stand::Misses(vec![self]),
                     Some((_, missing)) => Stand::Misses(missing),
                 }
             }
             Condition::Any { clauses } => {
-                let (mut misses, mut is_missed_whole) = (Vec::new(), false);
+                let (mut misses, mut is_missed_whole, mut is_any_unknown) = (Vec::new(), false, false);
                 for clause in clauses {
                     match clause.stand(change) {
                         Stand::Holds => return Stand::Holds,
@@ -117,7 +122,11 @@ impl Clause {
                         Stand::Misses(missing) if is_itself(clause, &missing) => is_missed_whole = true,
                         Stand::Misses(missing) => misses.extend(missing),
                         Stand::Far => {}
+                        Stand::Unknown => is_any_unknown = true,
                     }
+                }
+                if is_any_unknown {
+                    return Stand::Unknown;
                 }
                 match (misses.is_empty(), is_missed_whole) {
                     (false, _) => Stand::Misses(misses),
@@ -128,7 +137,7 @@ impl Clause {
             _ => match self.answer_alone(change) {
                 Some(true) => Stand::Holds,
                 Some(false) => Stand::Misses(vec![self]),
-                None => Stand::Far,
+                None => Stand::Unknown,
             },
         }
     }

@@ -98,7 +98,7 @@ impl Condition {
             | Self::In { side, path, .. } => value(change, *side, path),
             Self::Became { path, .. } if change.operation() == Operation::Insert => value(change, Side::After, path),
             Self::Changed { path } | Self::Became { path, .. } | Self::FromTo { path, .. } => match change.operation() {
-                Operation::Update => format!("{} → {}", value(change, Side::Before, path), value(change, Side::After, path)),
+                Operation::Update => step(change, path),
                 other => format!("{other} changes no column"),
             },
         }
@@ -113,7 +113,7 @@ pub(super) fn opaque(condition: &Condition, text: &str, answer: Option<bool>, er
     let came_to = match (answer, error) {
         (_, Some(error)) => return shortened(error),
         (Some(answer), None) => answer.to_string(),
-        (None, None) => "unknown".to_owned(),
+        (None, None) => return "unknown".to_owned(),
     };
     let told = match reads {
         [] => return came_to,
@@ -126,6 +126,20 @@ pub(super) fn opaque(condition: &Condition, text: &str, answer: Option<bool>, er
         }
     };
     format!("{came_to} ({told})")
+}
+
+/// What an update made of a field.
+fn step(change: &Change, path: &str) -> String {
+    let is_known = |side| Value::new(change.read(side, path), Origin::Inside).is_known();
+    let (before, after) = (value(change, Side::Before, path), value(change, Side::After, path));
+    match (is_known(Side::Before), is_known(Side::After), change.changed(path)) {
+        // The update's description says so, and no more.
+        (false, false, Ok(true)) => "changed, as the update says".to_owned(),
+        (false, false, Ok(false)) => "not changed, as the update says".to_owned(),
+        (false, true, Ok(false)) => format!("{after}, not changed"),
+        (true, false, Ok(false)) => format!("{before}, not changed"),
+        _ => format!("{before} → {after}"),
+    }
 }
 
 fn value(change: &Change, side: Side, path: &str) -> String {

@@ -66,15 +66,15 @@ fn weighs(change: &Change, nth: u32) -> bool {
 }
 
 const PICKUP: Detector =
-    made("move.pickup.successful", |change| pickup().evaluate(change) == event_detector::Verdict::Detected, pickup);
+    made("parcel.delivered", |change| pickup().evaluate(change) == event_detector::Verdict::Detected, pickup);
 const ADDRESS: Detector = made(
-    "move.address.changed",
+    "parcel.moved",
     |change| change.collection() == "moves" && (change.column_changed("address.city") || change.column_changed("address.street")),
     address,
 );
 
 const fn made(name: &'static str, detect: fn(&Change) -> bool, plan: fn() -> Plan) -> Detector {
-    let declared = Declared { module: "", file: "events/src/move_pickup.rs", line: 9, doc: "", calls: &[] };
+    let declared = Declared { module: "", file: "events/src/parcel.rs", line: 9, doc: "", calls: &[] };
     Detector::new(name, detect).with_plan(plan).declared_at(declared)
 }
 
@@ -101,14 +101,14 @@ fn a_clause_that_does_not_hold_stands_out_and_the_others_are_shown_too() {
     let shown = shown(PICKUP, &update("booked", "booked"), Look::Plain, None);
 
     assert_snapshot!(shown, @r#"
-    - move.pickup.successful  events/src/move_pickup.rs:9
+    - parcel.delivered  events/src/parcel.rs:9
        It did not happen: `change.column_changed("status")` does not hold.
 
             clause                                         expected             actual
-       yes  change.collection() == "moves"                 "moves"              "moves"                          events/src/move_pickup.rs:14
-       yes  change.is_update()                             update               update                           events/src/move_pickup.rs:15
-       no   change.column_changed("status")                changed              "booked" → "booked"  <- decides  events/src/move_pickup.rs:16
-       no   change.after("status") == "pickup successful"  "pickup successful"  "booked"             not asked   events/src/move_pickup.rs:17
+       yes  change.collection() == "moves"                 "moves"              "moves"                          events/src/parcel.rs:14
+       yes  change.is_update()                             update               update                           events/src/parcel.rs:15
+       no   change.column_changed("status")                changed              "booked" → "booked"  <- decides  events/src/parcel.rs:16
+       no   change.after("status") == "pickup successful"  "pickup successful"  "booked"             not asked   events/src/parcel.rs:17
     "#);
 }
 
@@ -117,14 +117,14 @@ fn on_a_terminal_marks_and_colours_tell_the_same() {
     let shown = shown(PICKUP, &update("booked", "en route"), Look::Fancy, Some(200));
 
     assert_snapshot!(shown, @r#"
-    ➖ ␛[1mmove.pickup.successful␛[0m␛[2m  events/src/move_pickup.rs:9␛[0m
+    ➖ ␛[1mparcel.delivered␛[0m␛[2m  events/src/parcel.rs:9␛[0m
        It did not happen: `change.after("status") == "pickup successful"` does not hold.
 
           ␛[2mclause␛[0m                                         ␛[2mexpected␛[0m             ␛[2mactual␛[0m
-       ␛[32m✓␛[0m  change.collection() == "moves"                 "moves"              "moves"                           ␛[2mevents/src/move_pickup.rs:14␛[0m
-       ␛[32m✓␛[0m  change.is_update()                             update               update                            ␛[2mevents/src/move_pickup.rs:15␛[0m
-       ␛[32m✓␛[0m  change.column_changed("status")                changed              "booked" → "en route"             ␛[2mevents/src/move_pickup.rs:16␛[0m
-       ␛[31m✗␛[0m  ␛[1mchange.after("status") == "pickup successful"␛[0m  ␛[1m"pickup successful"␛[0m  ␛[1m"en route"␛[0m             ␛[1m◀ decides␛[0m  ␛[2mevents/src/move_pickup.rs:17␛[0m
+       ␛[32m✓␛[0m  change.collection() == "moves"                 "moves"              "moves"                           ␛[2mevents/src/parcel.rs:14␛[0m
+       ␛[32m✓␛[0m  change.is_update()                             update               update                            ␛[2mevents/src/parcel.rs:15␛[0m
+       ␛[32m✓␛[0m  change.column_changed("status")                changed              "booked" → "en route"             ␛[2mevents/src/parcel.rs:16␛[0m
+       ␛[31m✗␛[0m  ␛[1mchange.after("status") == "pickup successful"␛[0m  ␛[1m"pickup successful"␛[0m  ␛[1m"en route"␛[0m             ␛[1m◀ decides␛[0m  ␛[2mevents/src/parcel.rs:17␛[0m
     "#);
 }
 
@@ -134,31 +134,31 @@ fn on_a_narrow_terminal_a_clause_takes_several_lines_and_none_is_too_long() {
 
     let shown = anstream::adapter::strip_str(&fancy.replace('␛', "\u{1b}")).to_string();
     assert_snapshot!(shown, @r#"
-    ➖ move.pickup.successful  events/src/move_pickup.rs:9
+    ➖ parcel.delivered  events/src/parcel.rs:9
        It did not happen: `change.column_changed("status")` does not hold.
 
        ✓  change.collection() == "moves"
-            expected "moves", is "moves"                events/src/move_pickup.rs:14
+            expected "moves", is "moves"                     events/src/parcel.rs:14
        ✓  change.is_update()
-            expected update, is update                  events/src/move_pickup.rs:15
+            expected update, is update                       events/src/parcel.rs:15
        ✗  change.column_changed("status")  ◀ decides
-            expected changed, is "booked" → "booked"    events/src/move_pickup.rs:16
+            expected changed, is "booked" → "booked"         events/src/parcel.rs:16
        ✗  change.after("status") == "pickup successful"  not asked
-            expected "pickup successful", is "booked"   events/src/move_pickup.rs:17
+            expected "pickup successful", is "booked"        events/src/parcel.rs:17
     "#);
     assert!(shown.lines().all(|line| line.width() <= 80), "{shown}");
     assert_snapshot!(self::shown(PICKUP, &update("booked", "booked"), Look::Plain, Some(80)), @r#"
-    - move.pickup.successful  events/src/move_pickup.rs:9
+    - parcel.delivered  events/src/parcel.rs:9
        It did not happen: `change.column_changed("status")` does not hold.
 
        yes  change.collection() == "moves"
-            expected "moves", is "moves"                events/src/move_pickup.rs:14
+            expected "moves", is "moves"                     events/src/parcel.rs:14
        yes  change.is_update()
-            expected update, is update                  events/src/move_pickup.rs:15
+            expected update, is update                       events/src/parcel.rs:15
        no   change.column_changed("status")  <- decides
-            expected changed, is "booked" → "booked"    events/src/move_pickup.rs:16
+            expected changed, is "booked" → "booked"         events/src/parcel.rs:16
        no   change.after("status") == "pickup successful"  not asked
-            expected "pickup successful", is "booked"   events/src/move_pickup.rs:17
+            expected "pickup successful", is "booked"        events/src/parcel.rs:17
     "#);
 }
 
@@ -167,14 +167,14 @@ fn an_event_that_happened_has_nothing_but_clauses_that_hold() {
     let shown = shown(PICKUP, &update("booked", "pickup successful"), Look::Plain, None);
 
     assert_snapshot!(shown, @r#"
-    * move.pickup.successful  events/src/move_pickup.rs:9
+    * parcel.delivered  events/src/parcel.rs:9
        It happened: each of its 4 clauses holds.
 
             clause                                         expected             actual
-       yes  change.collection() == "moves"                 "moves"              "moves"                         events/src/move_pickup.rs:14
-       yes  change.is_update()                             update               update                          events/src/move_pickup.rs:15
-       yes  change.column_changed("status")                changed              "booked" → "pickup successful"  events/src/move_pickup.rs:16
-       yes  change.after("status") == "pickup successful"  "pickup successful"  "pickup successful"             events/src/move_pickup.rs:17
+       yes  change.collection() == "moves"                 "moves"              "moves"                         events/src/parcel.rs:14
+       yes  change.is_update()                             update               update                          events/src/parcel.rs:15
+       yes  change.column_changed("status")                changed              "booked" → "pickup successful"  events/src/parcel.rs:16
+       yes  change.after("status") == "pickup successful"  "pickup successful"  "pickup successful"             events/src/parcel.rs:17
     "#);
 }
 
@@ -183,19 +183,19 @@ fn an_undecided_event_ends_with_what_would_decide_it() {
     let shown = shown(ADDRESS, &bare(), Look::Plain, None);
 
     assert_snapshot!(shown, @r#"
-    ? move.address.changed  events/src/move_pickup.rs:9
-       It is undecided, and no job runs: the change does not say `column_changed("address.city")`, nor 1 more.
+    ? parcel.moved  events/src/parcel.rs:9
+       It is undecided, and no job runs: the change does not say `column_changed("address.city")` and 1 more.
 
             clause                                      expected    actual
-       yes  change.collection() == "moves"              "moves"     "moves"                        events/src/move_pickup.rs:14
-       ?    one of                                                                                 events/src/move_pickup.rs:16
-       ?       change.column_changed("address.city")    changed     unknown → "Bonn"   <- decides  events/src/move_pickup.rs:16
-       ?       change.column_changed("address.street")  changed     unknown → missing              events/src/move_pickup.rs:16
-       yes  !change.is_delete()                         not delete  update                         events/src/move_pickup.rs:18
-       yes  not                                                                                    events/src/move_pickup.rs:19
-       no      all of                                                                              events/src/move_pickup.rs:19
-       no         change.is_insert()                    insert      update                         events/src/move_pickup.rs:19
-       yes        change.collection() == "moves"        "moves"     "moves"            not asked   events/src/move_pickup.rs:14
+       yes  change.collection() == "moves"              "moves"     "moves"                        events/src/parcel.rs:14
+       ?    one of                                                                                 events/src/parcel.rs:16
+       ?       change.column_changed("address.city")    changed     unknown → "Bonn"   <- decides  events/src/parcel.rs:16
+       ?       change.column_changed("address.street")  changed     unknown → missing              events/src/parcel.rs:16
+       yes  !change.is_delete()                         not delete  update                         events/src/parcel.rs:18
+       yes  not                                                                                    events/src/parcel.rs:19
+       no      all of                                                                              events/src/parcel.rs:19
+       no         change.is_insert()                    insert      update                         events/src/parcel.rs:19
+       yes        change.collection() == "moves"        "moves"     "moves"            not asked   events/src/parcel.rs:14
 
        The change does not say `column_changed("address.city")`, `column_changed("address.street")`:
           the update writes `address.city`, its parent or a part of it, which may equal what was there, and the change does not carry the images of `app.moves` from before and after it
@@ -206,42 +206,41 @@ fn an_undecided_event_ends_with_what_would_decide_it() {
 #[test]
 fn conditions_that_are_made_of_others_are_a_tree() {
     assert_snapshot!(shown(ADDRESS, &update("a", "b"), Look::Plain, None), @r#"
-    - move.address.changed  events/src/move_pickup.rs:9
+    - parcel.moved  events/src/parcel.rs:9
        It did not happen: `…` does not hold.
 
             clause                                      expected    actual
-       yes  change.collection() == "moves"              "moves"     "moves"                        events/src/move_pickup.rs:14
-       no   one of                                                                     <- decides  events/src/move_pickup.rs:16
-       no      change.column_changed("address.city")    changed     "Bonn" → "Bonn"                events/src/move_pickup.rs:16
-       no      change.column_changed("address.street")  changed     missing → missing              events/src/move_pickup.rs:16
-       yes  !change.is_delete()                         not delete  update             not asked   events/src/move_pickup.rs:18
-       yes  not                                                                        not asked   events/src/move_pickup.rs:19
-       no      all of                                                                  not asked   events/src/move_pickup.rs:19
-       no         change.is_insert()                    insert      update             not asked   events/src/move_pickup.rs:19
-       yes        change.collection() == "moves"        "moves"     "moves"            not asked   events/src/move_pickup.rs:14
+       yes  change.collection() == "moves"              "moves"     "moves"                        events/src/parcel.rs:14
+       no   one of                                                                     <- decides  events/src/parcel.rs:16
+       no      change.column_changed("address.city")    changed     "Bonn" → "Bonn"                events/src/parcel.rs:16
+       no      change.column_changed("address.street")  changed     missing → missing              events/src/parcel.rs:16
+       yes  !change.is_delete()                         not delete  update             not asked   events/src/parcel.rs:18
+       yes  not                                                                        not asked   events/src/parcel.rs:19
+       no      all of                                                                  not asked   events/src/parcel.rs:19
+       no         change.is_insert()                    insert      update             not asked   events/src/parcel.rs:19
+       yes        change.collection() == "moves"        "moves"     "moves"            not asked   events/src/parcel.rs:14
     "#);
     assert_snapshot!(shown(ADDRESS, &update("a", "b"), Look::Plain, Some(70)), @r#"
-    - move.address.changed  events/src/move_pickup.rs:9
+    - parcel.moved  events/src/parcel.rs:9
        It did not happen: `…` does not hold.
 
        yes  change.collection() == "moves"
-            expected "moves", is "moves"      events/src/move_pickup.rs:14
+            expected "moves", is "moves"           events/src/parcel.rs:14
        no   one of  <- decides
        no      change.column_changed("address.city")
                expected changed, is "Bonn" → "Bonn"
-               events/src/move_pickup.rs:16
+               events/src/parcel.rs:16
        no      change.column_changed("address.street")
                expected changed, is missing → missing
-               events/src/move_pickup.rs:16
+               events/src/parcel.rs:16
        yes  !change.is_delete()  not asked
-            expected not delete, is update    events/src/move_pickup.rs:18
+            expected not delete, is update         events/src/parcel.rs:18
        yes  not  not asked
        no      all of  not asked
        no         change.is_insert()  not asked
-                  expected insert, is update  events/src/move_pickup.rs:19
+                  expected insert, is update       events/src/parcel.rs:19
        yes        change.collection() == "moves"  not asked
-                  expected "moves", is "moves"
-                  events/src/move_pickup.rs:14
+                  expected "moves", is "moves"     events/src/parcel.rs:14
     "#);
 }
 
@@ -252,19 +251,19 @@ fn code_that_panics_is_told_where_the_event_comes_to_it_and_where_it_does_not() 
     let fails = made("move.heavy", |change| weighs(change, 1), || Plan::new(weight().root().parts()[1].clone()));
 
     assert_snapshot!(without_columns(&without_places(&shown(guarded, &change, Look::Plain, None))), @r#"
-    - move.heavy | events/src/move_pickup.rs:9
+    - move.heavy | events/src/parcel.rs:9
     It did not happen: `weight.is_some()` does not hold.
 
     clause | expected | actual
-    no | weight.is_some() | true | false (after("weight") = null) | <- decides | events/src/move_pickup.rs:20
-    ? | weight.unwrap() > 3 | true | panicked at FILE: it weighs something | not asked | events/src/move_pickup.rs:21
+    no | weight.is_some() | true | false (after("weight") = null) | <- decides | events/src/parcel.rs:20
+    ? | weight.unwrap() > 3 | true | panicked at FILE: it weighs something | not asked | events/src/parcel.rs:21
     "#);
     assert_snapshot!(without_columns(&without_places(&shown(fails, &change, Look::Plain, None))), @r"
-    ! move.heavy | events/src/move_pickup.rs:9
+    ! move.heavy | events/src/parcel.rs:9
     It failed: `detect` panicked at FILE: it weighs something.
 
     clause | expected | actual
-    ? | weight.unwrap() > 3 | true | panicked at FILE: it weighs something | <- decides | events/src/move_pickup.rs:21
+    ? | weight.unwrap() > 3 | true | panicked at FILE: it weighs something | <- decides | events/src/parcel.rs:21
     ");
 }
 
@@ -341,15 +340,15 @@ fn the_overview_tells_of_what_happened_then_of_what_nearly_did_and_counts_the_re
     };
 
     assert_snapshot!(overview(&update("booked", "en route"), Look::Plain), @r#"
-    * move.all | happened
-    ! move.breaks | failed: `detect` panicked at FILE: out of luck
-    - move.address.changed | nearly: only `…` does not hold
-    - move.pickup.successful | nearly: only `change.after("status") == "pickup successful"` does not hold; it is "en route"
+    * move.all          happened
+    ! move.breaks       failed: `detect` panicked at FILE: out of luck
+    - parcel.delivered  nearly: only `change.after("status") == "pickup successful"` does not hold (found "en route")
+    - parcel.moved      nearly: only `…` does not hold
     3 others did not happen (1 of other collections, 1 of other operations)
     "#);
     let nothing = overview(&Change::delete("things").key(1).into(), Look::Fancy).replace('\u{1b}', "␛");
     assert_snapshot!(nothing, @r"
-    💥 ␛[1mmove.breaks␛[0m | failed: `detect` panicked at FILE: out of luck
+    💥 ␛[1mmove.breaks␛[0m  failed: `detect` panicked at FILE: out of luck
     ␛[2m6 others did not happen (4 of other collections)␛[0m
     ");
 }
