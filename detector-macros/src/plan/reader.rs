@@ -70,7 +70,13 @@ impl<'a> Reader<'a> {
     /// The function that asks: `detect` by another name, with the number of the clause.
     pub(super) fn function(&self, detect: &ItemFn) -> TokenStream {
         let (generics, change, output) = (&detect.sig.generics, &detect.sig.inputs[0], &detect.sig.output);
-        let yes = self.script.has_left.then(|| quote!(fn __yes() -> bool { true }));
+        let yes = self.script.has_left.then(|| {
+            quote!(
+                fn __yes() -> bool {
+                    true
+                }
+            )
+        });
         let (items, code, bounds) = (&self.items, &self.script.code, &generics.where_clause);
         let end = self.script.end.clone().unwrap_or_else(|| quote!(false));
         quote! {
