@@ -1,5 +1,7 @@
 //! Does the program `detector` do what its help says? Here it is started as people start it; the tests stand in the modules.
 
+mod backtest;
+mod catalogue;
 mod demo;
 mod deploy;
 mod detect;
@@ -7,6 +9,7 @@ mod ledger;
 mod listen;
 mod load;
 mod new;
+mod record;
 mod run;
 mod settings;
 mod stop;

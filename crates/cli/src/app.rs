@@ -112,6 +112,9 @@ impl App {
                 Command::Emit { collection, data, database, session, correlation_id, .. } => {
                     commands::emit(program, Emitted { collection, data, database, session, correlation_id }).await
                 }
+                Command::Backtest(what) => commands::backtest(program, &what).await,
+                Command::Catalogue(what) => commands::catalogue(&program, &what),
+                Command::Record(what) => commands::record(program, &what).await,
                 Command::Recorded(what) => commands::recorded(program, what).await,
                 Command::New { .. } | Command::Completions { .. } => unreachable!("they were answered without events"),
             }

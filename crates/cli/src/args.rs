@@ -1,6 +1,9 @@
 //! What may be said on the command line?
 
+mod backtest;
+mod catalogue;
 mod explaining;
+mod record;
 mod recorded;
 mod values;
 
@@ -11,7 +14,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::Deserialize;
 
+pub(crate) use backtest::{Backtest, Difference};
+pub(crate) use catalogue::{Became, Catalogue, Compare, Format};
 pub(crate) use explaining::{Listed, WHY, Why};
+pub(crate) use record::Record;
 pub(crate) use recorded::{Kept, Letters, Recorded, Replay, Selected, Upkeep, Which};
 use values::beginning;
 pub(crate) use values::{Beginning, Rate, Time, duration, size};
@@ -76,8 +82,8 @@ A config file with everything it may hold:
   webhook_url = \"https://example.com/hook\"
 
 Exit codes: 0 all went well, or it was told to stop; 1 a job or an event's own code failed; 2 wrong command line;
-65 malformed input; 66 no input; 69 a source cannot go on; 73 a file cannot be created;
-75 another program owns the ledger; 77 not permitted; 78 wrong configuration or set of events.";
+65 malformed input; 66 no input; 69 a source cannot go on; 70 a fault of this program;
+73 a file cannot be created; 75 another program owns the ledger; 77 not permitted; 78 wrong configuration or set of events.";
 
 /// What a line of recorded changes may be.
 const RECORDED: &str = "\
@@ -291,11 +297,20 @@ pub(crate) enum Command {
         #[arg(long)]
         strict: bool,
     },
+    /// Try the events on recorded changes, and compare with how it was before; no job runs
+    #[command(after_help = backtest::BACKTEST)]
+    Backtest(Box<Backtest>),
+    /// Keep real changes of a MongoDB as a file, for trying events on
+    #[command(after_help = record::RECORD)]
+    Record(Box<Record>),
     /// Say why events happened or not: each clause of their rule, beside what the change holds
     #[command(after_help = WHY)]
     Why(Why),
     /// Show the events of this program, where they are declared, and their jobs
     List(Listed),
+    /// Put the events down for those who read no code, or compare them with how they were
+    #[command(after_help = catalogue::CATALOGUE)]
+    Catalogue(Catalogue),
     /// Handle a MANUAL change made on the command line: for events that ask `change.is_manual()`
     Emit {
         /// The collection or table
@@ -401,6 +416,7 @@ impl Command {
         match self {
             Self::Run(run) => run.watched.clone(),
             Self::Check { watched } => watched.clone(),
+            Self::Record(record) => record.watched.clone(),
             _ => Watched::default(),
         }
     }
@@ -410,6 +426,7 @@ impl Command {
         match self {
             Self::Run(run) => run.kept.clone(),
             Self::Recorded(recorded) => recorded.kept().clone(),
+            Self::Backtest(backtest) => backtest.kept.clone(),
             Self::Why(why) => why.kept.clone(),
             _ => Kept::default(),
         }
@@ -421,12 +438,7 @@ impl Command {
             Self::Demo { limits } | Self::Emit { limits, .. } => limits.clone(),
             Self::Run(run) => run.limits.clone(),
             Self::Recorded(recorded) => recorded.limits(),
-            Self::Check { .. }
-            | Self::Detect { .. }
-            | Self::Why(_)
-            | Self::List(_)
-            | Self::New { .. }
-            | Self::Completions { .. } => Limits::default(),
+            _ => Limits::default(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What does each command do?
 
+mod backtest;
+mod catalogue;
 mod check;
 mod completions;
 mod demo;
@@ -7,10 +9,14 @@ mod detect;
 mod emit;
 mod list;
 mod new;
+mod record;
 mod recorded;
+mod rule;
 mod run;
 mod why;
 
+pub(crate) use backtest::backtest;
+pub(crate) use catalogue::catalogue;
 pub(crate) use check::check;
 pub(crate) use completions::completions;
 pub(crate) use demo::demo;
@@ -18,6 +24,7 @@ pub(crate) use detect::detect;
 pub(crate) use emit::{Emitted, emit};
 pub(crate) use list::list;
 pub(crate) use new::new;
+pub(crate) use record::record;
 pub(crate) use recorded::recorded;
 pub(crate) use run::run;
 pub(crate) use why::why;

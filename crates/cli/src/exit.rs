@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     NoInput = 66,
     /// A source cannot go on.
     Unavailable = 69,
+    /// The program contradicts itself: a fault of its own.
+    Internal = 70,
     /// A file cannot be written, or would have to be overwritten.
     CannotCreate = 73,
     /// Another program owns the ledger: later it may work.

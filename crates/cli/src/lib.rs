@@ -17,6 +17,7 @@ mod args;
 mod commands;
 mod console;
 mod exit;
+mod files;
 mod globs;
 mod logging;
 mod receiver;

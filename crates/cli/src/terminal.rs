@@ -109,6 +109,41 @@ pub(crate) fn start_bar(total: u64) {
     }
 }
 
+/// Shows how much of `total` bytes has been read, where standard error is a terminal; without a total, only what was read.
+pub(crate) fn start_reading(total: Option<u64>) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let bar = match total {
+        Some(total) => {
+            let style = ProgressStyle::with_template("{wide_bar} {percent} %, {msg}, {eta} left")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(total).with_style(style)
+        }
+        None => {
+            let style = ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let spinner = ProgressBar::new_spinner().with_style(style);
+            spinner.enable_steady_tick(TURN);
+            spinner
+        }
+    };
+    *SPINNER.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
+}
+
+/// Says at the bar how far it has been read, and how fast that goes.
+pub(crate) fn note_reading(position: u64, changes: u64) {
+    if let Some(bar) = spinner() {
+        bar.set_message(format!("{} changes, {} a second", HumanCount(changes), HumanCount(rate(changes, bar.elapsed()))));
+        bar.set_position(position);
+    }
+}
+
+/// So many a second.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people")]
+pub(crate) fn rate(number: u64, took: Duration) -> u64 {
+    (number as f64 / took.as_secs_f64().max(0.001)) as u64
+}
+
 /// Counts one change more at the spinner or bar.
 pub(crate) fn count_change() {
     if let Some(spinner) = spinner() {

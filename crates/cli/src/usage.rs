@@ -148,7 +148,7 @@ mod tests {
             let said = said(&[wanted]);
 
             assert!(
-                said.contains(&format!("`{meant}`? the commands are demo, run, check, detect, why, list, emit, events, show, retry, replay, dead-letters, gaps, ledger, new, completions;")),
+                said.contains(&format!("`{meant}`? the commands are demo, run, check, detect, backtest, record, why, list, catalogue, emit, events, show, retry, replay, dead-letters, gaps, ledger, new, completions;")),
                 "{said}"
             );
         }

@@ -24,8 +24,8 @@ pub use check::{CheckReport, backup, check};
 pub use desk::{Decided, Desk};
 pub use open_error::OpenError;
 pub use reader::{
-    Attempt, Counts, Filter, Letter, LostPart, Open, Order, Reader, RecordedChange, RecordedJob, Run, SourcePosition, Status,
-    StoredVerdict, WholeChange, WholeJob,
+    Attempt, Content, Counts, Coverage, Filter, Letter, LostPart, Open, Order, Reader, RecordedChange, RecordedJob, Run,
+    SourcePosition, Status, StoredVerdict, WholeChange, WholeJob,
 };
 pub use sqlite::{Options, Sqlite};
 pub use stats::Stats;

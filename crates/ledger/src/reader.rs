@@ -20,7 +20,8 @@ use crate::schema;
 
 pub use filter::{Filter, Order, Status};
 pub use rows::{
-    Attempt, Counts, Letter, LostPart, RecordedChange, RecordedJob, Run, SourcePosition, StoredVerdict, WholeChange, WholeJob,
+    Attempt, Content, Counts, Coverage, Letter, LostPart, RecordedChange, RecordedJob, Run, SourcePosition, StoredVerdict,
+    WholeChange, WholeJob,
 };
 
 /// Reads a ledger, whoever owns it, and changes nothing. Each row that is read is checked against its checksum.

@@ -23,6 +23,9 @@ pub struct Recorded {
     place: String,
     lines: Box<dyn AsyncBufRead + Send + Unpin>,
     strict: bool,
+    /// Whether a change that has no id is known by what it says, and not by where it stands.
+    by_content: bool,
+    bytes: u64,
 }
 
 /// A file of recorded changes that cannot be read.
@@ -72,7 +75,19 @@ impl Recorded {
     /// The changes that `lines` gives, from a source called `name`.
     pub fn new(name: impl Into<String>, lines: impl AsyncBufRead + Send + Unpin + 'static) -> Self {
         let name = name.into();
-        Self { place: name.clone(), name, lines: Box::new(lines), strict: false }
+        Self { place: name.clone(), name, lines: Box::new(lines), strict: false, by_content: false, bytes: 0 }
+    }
+
+    /// Knows changes that have no id by what they say, so that equal ones have equal ids wherever they stand: for comparing runs.
+    #[must_use]
+    pub fn by_content(mut self) -> Self {
+        self.by_content = true;
+        self
+    }
+
+    /// The bytes that were read as lines so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Ends at the first line that is not a change, with an error.
@@ -91,9 +106,11 @@ impl Recorded {
         let mut text = Vec::new();
         loop {
             text.clear();
-            if !read_line(&mut self.lines, &mut text).await? {
+            let taken = read_line(&mut self.lines, &mut text).await?;
+            if taken == 0 {
                 return Ok(None);
             }
+            self.bytes += taken;
             *line += 1;
             if text.len() > MAX_LINE {
                 return Ok(Some(Err(format!("the line is longer than {MAX_LINE} bytes"))));
@@ -103,8 +120,10 @@ impl Recorded {
                 text.truncate(text.trim_ascii_end().len());
                 let change = Change::from_json_bytes(text).map_err(|error| problem(&error));
                 // Equal lines are different changes, so a change without an id is known by its place.
-                let named =
-                    |change: Change| if change.has_own_id() { change } else { change.with_id(format!("{}:{line}", self.place)) };
+                let named = |change: Change| match change.has_own_id() || self.by_content {
+                    true => change,
+                    false => change.with_id(format!("{}:{line}", self.place)),
+                };
                 return Ok(Some(change.map(named)));
             }
         }
@@ -121,22 +140,23 @@ fn problem(error: &DecodeError) -> String {
     }
 }
 
-/// Reads a line with its end into `text`, at most one byte more than [`MAX_LINE`] of it; false at the end of the input.
-async fn read_line(lines: &mut (dyn AsyncBufRead + Send + Unpin), text: &mut Vec<u8>) -> std::io::Result<bool> {
-    let mut any = false;
+/// Reads a line with its end into `text`, at most one byte more than [`MAX_LINE`] of it; returns its whole length, which is none at
+/// the end of the input.
+async fn read_line(lines: &mut (dyn AsyncBufRead + Send + Unpin), text: &mut Vec<u8>) -> std::io::Result<u64> {
+    let mut length = 0;
     loop {
         let chunk = lines.fill_buf().await?;
         if chunk.is_empty() {
-            return Ok(any);
+            return Ok(length);
         }
-        any = true;
         let end = chunk.iter().position(|byte| *byte == b'\n');
         let taken = end.map_or(chunk.len(), |end| end + 1);
         let room = (MAX_LINE + 1).saturating_sub(text.len());
         text.extend_from_slice(&chunk[..taken.min(room)]);
         lines.consume(taken);
+        length += taken as u64;
         if end.is_some() {
-            return Ok(true);
+            return Ok(length);
         }
     }
 }
@@ -213,6 +233,21 @@ mod tests {
             all[1]
         );
         assert_eq!(all[2], (5, Ok("x".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn where_runs_are_compared_equal_changes_have_equal_ids_and_every_byte_is_counted() {
+        let insert = r#"{"operation":"insert","collection":"a","after":{}}"#;
+        let text = format!("{insert}\n\n{insert}\n{{\"id\":\"x\",\"operation\":\"delete\",\"collection\":\"a\"}}");
+        let mut recorded = Recorded::text("t", text.as_str()).by_content();
+
+        let mut ids = Vec::new();
+        while let Some(next) = recorded.next(&mut 0).await.unwrap() {
+            ids.push(next.unwrap().id().to_owned());
+        }
+
+        assert!(ids[0] == ids[1] && ids[2] == "x" && !ids[0].starts_with("t:"), "{ids:?}");
+        assert_eq!(recorded.bytes(), text.len() as u64);
     }
 
     #[tokio::test]

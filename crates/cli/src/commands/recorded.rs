@@ -26,6 +26,8 @@ use crate::args::Recorded;
 use crate::exit::{Exit, Failure};
 use crate::terminal::say_part;
 
+pub(super) use words::{moment, second};
+
 /// Does what was asked for with the ledger of the settings.
 pub(crate) async fn recorded(program: Program, command: Recorded) -> Result<Exit, Failure> {
     match command {
@@ -40,7 +42,7 @@ pub(crate) async fn recorded(program: Program, command: Recorded) -> Result<Exit
 }
 
 /// The ledger of the settings, to be read.
-fn open(program: &Program) -> Result<Reader, Failure> {
+pub(super) fn open(program: &Program) -> Result<Reader, Failure> {
     Reader::open(&program.ledger.dir).map_err(|error| open_failure(&error))
 }
 
@@ -75,7 +77,7 @@ pub(crate) fn open_failure(error: &OpenError) -> Failure {
 }
 
 /// The failure of the program that a ledger is which cannot be used.
-fn failure(error: LedgerError) -> Failure {
+pub(super) fn failure(error: LedgerError) -> Failure {
     let exit = match error {
         LedgerError::Damaged(_) => Exit::BadData,
         _ => Exit::Unavailable,

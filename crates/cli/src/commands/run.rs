@@ -39,7 +39,7 @@ pub(crate) async fn run(mut program: Program, mut sources: Sources, what: &Run) 
     // Before all else: another program may have it.
     let ledger = if keeps { Some(ledger(&program)?) } else { None };
     if program.settings.mongodb.is_set() {
-        watch(&mut program, &mut sources, what).await?;
+        sources.add(mongodb(&mut program, what.watched.enable_images, what.start).await?);
     }
     let listening = match program.settings.listen.take() {
         Some(address) => Some(listen(&mut program, &mut sources, &address, ledger.as_ref()).await?),
@@ -111,8 +111,8 @@ fn ledger(program: &Program) -> Result<Sqlite, Failure> {
     Sqlite::open(&program.ledger.dir, program.ledger.options()).map_err(|error| open_failure(&error))
 }
 
-/// Adds the changes of the MongoDB that the settings name, and says what keeps them from being told whole.
-async fn watch(program: &mut Program, sources: &mut Sources, what: &Run) -> Result<(), Failure> {
+/// The changes of the MongoDB that the settings name; says what keeps them from being told whole.
+pub(super) async fn mongodb(program: &mut Program, enable_images: bool, start: Option<Beginning>) -> Result<MongoDb, Failure> {
     let settings = std::mem::take(&mut program.settings.mongodb);
     if settings.is_plain() {
         tracing::warn!(
@@ -121,17 +121,16 @@ async fn watch(program: &mut Program, sources: &mut Sources, what: &Run) -> Resu
     }
     let target = settings.reach().await?;
     let json = program.options.json;
-    if what.watched.enable_images {
+    if enable_images {
         check::enable(&target, json).await?;
     }
     check::warn(&check::inspect(&target).await?, json)?;
     let source = MongoDb::new(target.server, target.scope).images(target.images).on_gap(target.on_gap);
-    sources.add(match what.start {
+    Ok(match start {
         Some(Beginning::Now) => source.start(Start::Now),
         Some(Beginning::At(time)) => source.start(Start::At(UNIX_EPOCH + Duration::from_millis(time.0.max(0).unsigned_abs()))),
         None => source,
-    });
-    Ok(())
+    })
 }
 
 /// Adds a server at `address`, and returns how it is to be reached.

@@ -6,7 +6,7 @@ use rusqlite::params_from_iter;
 
 use super::Reader;
 use super::filter::{Filter, Order, Query};
-use super::rows::{Attempt, Letter, RecordedChange, RecordedJob, Run, StoredVerdict, WholeChange, WholeJob};
+use super::rows::{Attempt, Content, Coverage, Letter, RecordedChange, RecordedJob, Run, StoredVerdict, WholeChange, WholeJob};
 use crate::fault::Fault;
 use crate::rows::{self as tables, ChangeRecord, Record};
 
@@ -70,6 +70,33 @@ impl Reader {
     pub fn content(&self, row: ChangeRow) -> Result<Option<Result<Change, String>>, LedgerError> {
         let found = self.records::<ChangeRecord<'_>>(&ChangeRecord::TABLE.find("WHERE change = ?1"), [row])?.pop();
         Ok(found.map(ChangeRecord::restore))
+    }
+
+    /// At most `limit` changes behind the row `after`, as they were recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn contents(&self, after: ChangeRow, limit: u32) -> Result<Vec<Content>, LedgerError> {
+        let sql = ChangeRecord::TABLE.find("WHERE change > ?1 ORDER BY change LIMIT ?2");
+        let found = self.records::<ChangeRecord<'_>>(&sql, (after, limit))?;
+        Ok(found.into_iter().map(|record| Content { row: record.change, change: record.restore() }).collect())
+    }
+
+    /// How many changes there are, and of which time.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] when the ledger cannot be read.
+    pub fn coverage(&self) -> Result<Coverage, LedgerError> {
+        self.at_once(|| {
+            Ok(Coverage {
+                changes: self.one::<i64>("SELECT count(*) FROM changes", [])?.unsigned_abs(),
+                first: self.one("SELECT min(recorded_at) FROM changes", [])?,
+                last: self.one("SELECT max(recorded_at) FROM changes", [])?,
+                deleted: self.one::<i64>("SELECT coalesce(sum(last_seq - first_seq + 1), 0) FROM tombstones", [])?.unsigned_abs(),
+            })
+        })
     }
 
     /// The rows of at most `limit` changes that somebody may mean by `id`: the one of this row; else those of this id or correlation

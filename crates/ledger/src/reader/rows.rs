@@ -205,6 +205,28 @@ pub struct Counts {
     pub gaps: u64,
 }
 
+/// A change itself.
+#[derive(Debug)]
+pub struct Content {
+    /// Its row.
+    pub row: ChangeRow,
+    /// The change; an error where it cannot be read any more.
+    pub change: Result<Change, String>,
+}
+
+/// Which changes a ledger holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// How many.
+    pub changes: u64,
+    /// When the first of them was recorded.
+    pub first: Option<Millis>,
+    /// When the last of them was recorded.
+    pub last: Option<Millis>,
+    /// How many were recorded besides, and are no longer kept because they were old.
+    pub deleted: u64,
+}
+
 impl From<&ChangeRecord<'_>> for RecordedChange {
     /// A change without its verdicts and jobs.
     fn from(change: &ChangeRecord<'_>) -> Self {

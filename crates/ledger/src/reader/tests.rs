@@ -9,10 +9,10 @@ use event_detector_runtime::{DeclaredJob, Ledger, LedgerError, RecordedVerdict, 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{Filter, Open, Order, Reader, Status};
+use super::{Coverage, Filter, Open, Order, Reader, Status};
 use crate::files::Files;
 use crate::open_error::OpenError;
-use crate::rows::{self, Attempt, ChangeRecord, Job, Letter, Run, Verdict};
+use crate::rows::{self, Attempt, ChangeRecord, Job, Letter, Run, Tombstone, Verdict};
 use crate::sqlite::{Options, Sqlite};
 
 /// Tables without a store around them, where anything can be written.
@@ -264,6 +264,25 @@ fn what_others_write_meanwhile_is_noticed_and_read() {
     assert_ne!(reader.version().unwrap(), before);
     assert_eq!(reader.events().unwrap(), ["a", "b", "b.c"]);
     assert_eq!(reader.collections().unwrap(), ["moves"]);
+}
+
+#[test]
+fn the_changes_themselves_come_in_their_order_and_the_ledger_says_which_it_covers() {
+    let tables = Tables::new();
+    assert_eq!(tables.reader().coverage().unwrap(), Coverage::default());
+    for (row, at) in [(1, 30), (2, 10), (4, 20)] {
+        tables.change(row, &format!("id-{row}"), at);
+    }
+    let tombstone = Tombstone { source: "file".to_owned(), first_seq: 10, last_seq: 12, deleted_at: 5 };
+    rows::insert(&tables.connection, &tombstone).unwrap();
+    let reader = tables.reader();
+
+    let found = reader.contents(1, 9).unwrap();
+
+    let ids: Vec<_> = found.into_iter().map(|content| (content.row, content.change.unwrap().id().to_owned())).collect();
+    assert_eq!(ids, [(2, "id-2".to_owned()), (4, "id-4".to_owned())]);
+    assert_eq!(reader.contents(0, 2).unwrap().len(), 2);
+    assert_eq!(reader.coverage().unwrap(), Coverage { changes: 3, first: Some(10), last: Some(30), deleted: 3 });
 }
 
 #[test]

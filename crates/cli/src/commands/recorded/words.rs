@@ -13,13 +13,13 @@ use crate::terminal::clean;
 const MAX_KEY: usize = 60;
 
 /// A time to the millisecond.
-pub(super) fn moment(at: Millis) -> String {
+pub(in crate::commands) fn moment(at: Millis) -> String {
     let since = Duration::from_millis(at.max(0).unsigned_abs());
     humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
 }
 
 /// A time to the second, for columns.
-pub(super) fn second(at: Millis) -> String {
+pub(in crate::commands) fn second(at: Millis) -> String {
     let since = Duration::from_millis(at.max(0).unsigned_abs());
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }
