@@ -3,7 +3,7 @@
 use event_detector::{Change, Clause, Comparison, Condition, Constant, Plan, Registry, Side};
 
 use crate::clock::{self, Summary};
-use crate::engines::{found, from_bson};
+use crate::engines::{find, from_bson};
 use crate::events::{self, Event, Number, all, changed, compared, equal, on, update};
 use crate::payloads::{self, Payloads, Set};
 
@@ -179,7 +179,7 @@ pub(crate) fn compare() {
     println!("| shape | time | |\n| --- | --- | --- |");
     for (name, registry, bson) in shapes {
         let payloads = Payloads { bson, ..Payloads::new(Set::Sparse, 1) };
-        let pass = || from_bson(&payloads, |change: &Change| found(&registry, change));
+        let pass = || from_bson(&payloads, |change: &Change, matches: &mut _| find(&registry, change, matches));
         assert_eq!(pass(), 0, "{name}");
         let times = (0..ROUNDS).map(|_| clock::per_change(payloads.bson.len(), pass)).collect();
         println!("| {name} | {} |", Summary::of(times));

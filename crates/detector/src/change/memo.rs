@@ -27,13 +27,16 @@ pub(super) struct Memo {
     after: Answers<Known>,
 }
 
+/// One answer, once there is one.
+type Place<A> = OnceLock<(Name, A)>;
+
 /// Answers by path. What is filled in once stays; where all places are taken, nothing more is remembered.
 struct Answers<A> {
     /// The path that was asked for first, mostly by the index, on behalf of those that ask for it again.
-    first: OnceLock<(Name, A)>,
+    first: Place<A>,
     /// How often another path was asked for that was not remembered, at least.
     missed: AtomicU32,
-    more: OnceLock<Box<[OnceLock<(Name, A)>; PATHS]>>,
+    more: OnceLock<Box<[Place<A>; PATHS]>>,
 }
 
 /// A path that is compared in two steps, as long as it fits into two words.
@@ -44,7 +47,7 @@ struct Name {
 
 /// A path that is looked for. Where it stands in the code as it is, the words are made when that is compiled.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'p> {
+pub(super) struct Asked<'p> {
     words: [u64; 2],
     path: &'p str,
 }
@@ -62,7 +65,7 @@ const SHORT: usize = 15;
 
 impl<'p> Asked<'p> {
     #[inline]
-    pub(crate) fn new(path: &'p str) -> Self {
+    pub(super) fn new(path: &'p str) -> Self {
         let mut bytes = [0; 16];
         let shown = &path.as_bytes()[..path.len().min(SHORT)];
         bytes[..shown.len()].copy_from_slice(shown);
@@ -71,6 +74,10 @@ impl<'p> Asked<'p> {
         bytes[SHORT] = count;
         let word = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("there are two words"));
         Self { words: [word(0), word(8)], path }
+    }
+
+    pub(super) fn path(self) -> &'p str {
+        self.path
     }
 
     #[inline]
@@ -140,7 +147,6 @@ impl Change {
     }
 
     /// The field at `path`, remembered.
-    #[inline]
     pub(crate) fn read(&self, side: Side, path: &str) -> Reading<'_> {
         let asked = Asked::new(path);
         match side {
@@ -156,14 +162,16 @@ impl Change {
         }
     }
 
-    fn read_before(&self, asked: Asked<'_>) -> Reading<'_> {
+    #[inline(always)]
+    pub(super) fn read_before(&self, asked: Asked<'_>) -> Reading<'_> {
         match self.memo.before.get(asked) {
             Some(known) => self.reading(known),
             None => self.find_and_put(Side::Before, asked),
         }
     }
 
-    fn read_after(&self, asked: Asked<'_>) -> Reading<'_> {
+    #[inline(always)]
+    pub(super) fn read_after(&self, asked: Asked<'_>) -> Reading<'_> {
         match self.memo.after.get(asked) {
             Some(known) => self.reading(known),
             None => self.find_and_put(Side::After, asked),
