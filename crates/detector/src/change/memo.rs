@@ -226,3 +226,47 @@ impl Change {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+
+    use super::{Asked, PATHS};
+    use crate::change::Change;
+
+    #[test]
+    fn paths_that_are_nearly_the_same_are_told_apart_whatever_their_length() {
+        let mut names: Vec<String> = vec![String::new(), "\0".to_owned(), "\0\0".to_owned()];
+        for length in 0..20 {
+            let start = "x".repeat(length);
+            names.extend(["a", "b", "\u{10}"].map(|end| start.clone() + end));
+            names.push("y".to_owned() + &start + "a");
+        }
+        names.sort_unstable();
+        names.dedup();
+
+        for known in &names {
+            for asked in &names {
+                assert_eq!(Asked::new(known).name().is(Asked::new(asked)), known == asked, "{known:?} {asked:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_asked_again_is_answered_the_same_also_beyond_what_is_remembered() {
+        let names: Vec<String> = (0..PATHS + 4).map(|at| format!("a column of some length {at}")).collect();
+        let row =
+            |shift: usize| names.iter().enumerate().map(move |(at, name)| (name.clone(), Value::from(at + shift % (at + 1))));
+        let (before, after) = (row(0).collect::<Map<_, _>>(), row(1).collect::<Map<_, _>>());
+        let change: Change = Change::update("moves").before(Value::from(before)).after(Value::from(after)).into();
+
+        for _ in 0..8 {
+            for (at, name) in names.iter().enumerate() {
+                assert_eq!(change.before(name).as_i64(), i64::try_from(at).ok());
+                assert_eq!(change.after(name).as_i64(), i64::try_from(at + 1 % (at + 1)).ok());
+                assert_eq!(change.column_changed(name), at > 0);
+                assert!(change.after(&format!("{name}?")).is_missing());
+            }
+        }
+    }
+}
