@@ -297,15 +297,24 @@ impl<'c> Value<'c> {
 
     #[inline]
     fn equals(&self, literal: Literal<'_>) -> bool {
-        match self.try_equals(literal) {
-            Ok(answer) => answer,
-            Err(why) => self.consult_equal(why, literal),
+        match literal {
+            Literal::Text(text) => self.equals_text(text),
+            other => self.equals_otherwise(other),
         }
     }
 
-    #[cold]
-    fn consult_equal(self, why: Why, literal: Literal<'_>) -> bool {
-        self.consult(why, || format!(" == {literal}"))
+    /// Most literals are texts, and most fields that are compared with one are texts too.
+    fn equals_text(&self, text: &str) -> bool {
+        if let Reading::Known(raw) = &self.reading
+            && let Some(answer) = raw.is_text(text)
+        {
+            return answer;
+        }
+        self.equals_otherwise(Literal::Text(text))
+    }
+
+    fn equals_otherwise(&self, literal: Literal<'_>) -> bool {
+        self.try_equals(literal).unwrap_or_else(|why| self.consult(why, || format!(" == {literal}")))
     }
 
     /// Whether the field compares so with `literal`, as a predicate asks it.

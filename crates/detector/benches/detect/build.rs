@@ -60,7 +60,7 @@ fn opaque() {
     let none = events::registry(vec![event_detector::Detector::new("none", never).with_plan(nothing)]);
     let payloads = Payloads::new(Set::Sparse, 1);
     let each = |registry: &Registry| {
-        clock::per_change(payloads.len(), || from_bson(&payloads, |change| engines::found(registry, change)))
+        clock::per_change(payloads.len(), || from_bson(&payloads, |change, matches| engines::find(registry, change, matches)))
     };
     let times = (0..ROUNDS).map(|_| (each(&registry) - each(&none)) / 100.0).collect();
     let Summary { median, .. } = Summary::of(times);

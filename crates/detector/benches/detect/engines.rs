@@ -23,15 +23,21 @@ impl Engine {
         let of = |name, pass: Box<dyn Fn(&Payloads) -> usize>| Self { name, pass };
         let (bson, json, naive_bson, naive_json) = (registry(), registry(), detectors(), detectors());
         vec![
-            of("event-detector, raw BSON", Box::new(move |payloads| from_bson(payloads, |change| found(&bson, change)))),
-            of("event-detector, JSON", Box::new(move |payloads| from_json(payloads, |change| found(&json, change)))),
+            of(
+                "event-detector, raw BSON",
+                Box::new(move |payloads| from_bson(payloads, |change, matches| find(&bson, change, matches))),
+            ),
+            of(
+                "event-detector, JSON",
+                Box::new(move |payloads| from_json(payloads, |change, matches| find(&json, change, matches))),
+            ),
             of(
                 "its events one after another, raw BSON",
-                Box::new(move |payloads| from_bson(payloads, |change| asked(&naive_bson, change))),
+                Box::new(move |payloads| from_bson(payloads, |change, matches| ask(&naive_bson, change, matches))),
             ),
             of(
                 "its events one after another, JSON",
-                Box::new(move |payloads| from_json(payloads, |change| asked(&naive_json, change))),
+                Box::new(move |payloads| from_json(payloads, |change, matches| ask(&naive_json, change, matches))),
             ),
             of("closures over serde_json::Value", Box::new(move |payloads| over_values(payloads, &closures))),
         ]
@@ -46,39 +52,51 @@ impl Engine {
     }
 }
 
+/// What was found in a change; the list is used again for the next one.
+type Matches = Vec<&'static str>;
+
 /// A source hands its bytes over, so each change is a copy of its own; the copying counts.
-pub(crate) fn from_bson(payloads: &Payloads, found: impl Fn(&Change) -> usize) -> usize {
-    payloads.bson.iter().map(|bytes| found(&Change::from_bson(bytes.clone()).expect("it is a change event"))).sum()
+pub(crate) fn from_bson(payloads: &Payloads, find: impl Fn(&Change, &mut Matches)) -> usize {
+    count(&payloads.bson, |bytes| Change::from_bson(bytes.clone()).expect("it is a change event"), find)
 }
 
-fn from_json(payloads: &Payloads, found: impl Fn(&Change) -> usize) -> usize {
-    payloads.json.iter().map(|text| found(&Change::from_json_bytes(text.clone().into_bytes()).expect("it is a payload"))).sum()
+fn from_json(payloads: &Payloads, find: impl Fn(&Change, &mut Matches)) -> usize {
+    count(&payloads.json, |text| Change::from_json_bytes(text.clone().into_bytes()).expect("it is a payload"), find)
+}
+
+fn count<P, C>(payloads: &[P], read: impl Fn(&P) -> C, find: impl Fn(&C, &mut Matches)) -> usize {
+    let mut matches = Matches::new();
+    let mut count = 0;
+    for payload in payloads {
+        matches.clear();
+        find(&read(payload), &mut matches);
+        count += std::hint::black_box(&matches).len();
+    }
+    count
 }
 
 /// The list of events that `change` is, by the registry.
-pub(crate) fn found(registry: &Registry, change: &Change) -> usize {
-    let mut matches = Vec::new();
+pub(crate) fn find(registry: &Registry, change: &Change, matches: &mut Matches) {
     registry.evaluate(change, |detector, verdict| {
         if verdict == Verdict::Detected {
             matches.push(detector.name());
         }
     });
-    std::hint::black_box(matches).len()
 }
 
 /// The same, by asking everybody.
-fn asked(detectors: &[Detector], change: &Change) -> usize {
-    let matches: Vec<_> = detectors.iter().filter(|detector| detector.evaluate(change) == Verdict::Detected).collect();
-    std::hint::black_box(matches).len()
+fn ask(detectors: &[Detector], change: &Change, matches: &mut Matches) {
+    let detected = detectors.iter().filter(|detector| detector.evaluate(change) == Verdict::Detected);
+    matches.extend(detected.map(Detector::name));
 }
 
 fn over_values(payloads: &Payloads, closures: &[Closure]) -> usize {
-    let of = |text: &String| {
-        let payload: Value = serde_json::from_str(text).expect("it is JSON");
-        let matches: Vec<usize> = (0..closures.len()).filter(|at| closures[*at](&payload)).collect();
-        std::hint::black_box(matches).len()
-    };
-    payloads.json.iter().map(of).sum()
+    let names = events::names(closures.len());
+    let read = |text: &String| serde_json::from_str(text).expect("it is JSON");
+    count(&payloads.json, read, |payload: &Value, matches| {
+        let detected = closures.iter().zip(names).filter(|(closure, _)| closure(payload));
+        matches.extend(detected.map(|(_, name)| name.as_str()));
+    })
 }
 
 fn closures(set: Set, count: usize) -> Vec<Closure> {
@@ -130,17 +148,18 @@ pub(crate) fn work(kind: &str, count: usize, times: usize) -> bool {
         payloads.bson = payloads::with_both_documents();
     }
     let registry = if kind == "opaque" { opaque() } else { events::registry(events::detectors(set, count)) };
-    let once = |at: usize| {
+    let once = |at: &usize| {
         let at = at % payloads.len();
         let change = match kind {
             "bson-sparse" | "bson-dense" | "bson-both" | "opaque" => Change::from_bson(payloads.bson[at].clone()),
             _ => Change::from_json_bytes(payloads.json[at].clone().into_bytes()),
         };
-        found(&registry, &change.expect("it is a change"))
+        change.expect("it is a change")
     };
     if !KINDS.contains(&kind) {
         return false;
     }
-    std::hint::black_box((0..times).map(once).sum::<usize>());
+    let numbers: Vec<usize> = (0..times).collect();
+    std::hint::black_box(self::count(&numbers, once, |change, matches| find(&registry, change, matches)));
     true
 }

@@ -46,7 +46,7 @@ impl Payloads {
             Set::Sparse => count,
             Set::Dense => count.div_ceil(SHARED),
         };
-        let matching = |at: usize| set == Set::Dense || at % SPARSE == 0;
+        let matching = |at: usize| set == Set::Dense || at.is_multiple_of(SPARSE);
         let status = |at: usize| match matching(at) {
             // Some stride, so that neighbours in time are none in the table.
             true => value(at * 7_919 % values),

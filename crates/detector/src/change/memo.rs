@@ -27,13 +27,16 @@ pub(super) struct Memo {
     after: Answers<Known>,
 }
 
+/// One answer, once there is one.
+type Place<A> = OnceLock<(Name, A)>;
+
 /// Answers by path. What is filled in once stays; where all places are taken, nothing more is remembered.
 struct Answers<A> {
     /// The path that was asked for first, mostly by the index, on behalf of those that ask for it again.
-    first: OnceLock<(Name, A)>,
+    first: Place<A>,
     /// How often another path was asked for that was not remembered, at least.
     missed: AtomicU32,
-    more: OnceLock<Box<[OnceLock<(Name, A)>; PATHS]>>,
+    more: OnceLock<Box<[Place<A>; PATHS]>>,
 }
 
 /// A path that is compared in two steps, as long as it fits into two words.
@@ -44,7 +47,7 @@ struct Name {
 
 /// A path that is looked for. Where it stands in the code as it is, the words are made when that is compiled.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'p> {
+pub(super) struct Asked<'p> {
     words: [u64; 2],
     path: &'p str,
 }
@@ -62,7 +65,7 @@ const SHORT: usize = 15;
 
 impl<'p> Asked<'p> {
     #[inline]
-    pub(crate) fn new(path: &'p str) -> Self {
+    pub(super) fn new(path: &'p str) -> Self {
         let mut bytes = [0; 16];
         let shown = &path.as_bytes()[..path.len().min(SHORT)];
         bytes[..shown.len()].copy_from_slice(shown);
@@ -71,6 +74,10 @@ impl<'p> Asked<'p> {
         bytes[SHORT] = count;
         let word = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("there are two words"));
         Self { words: [word(0), word(8)], path }
+    }
+
+    pub(super) fn path(self) -> &'p str {
+        self.path
     }
 
     #[inline]
@@ -140,7 +147,6 @@ impl Change {
     }
 
     /// The field at `path`, remembered.
-    #[inline]
     pub(crate) fn read(&self, side: Side, path: &str) -> Reading<'_> {
         let asked = Asked::new(path);
         match side {
@@ -156,14 +162,16 @@ impl Change {
         }
     }
 
-    fn read_before(&self, asked: Asked<'_>) -> Reading<'_> {
+    #[inline(always)]
+    pub(super) fn read_before(&self, asked: Asked<'_>) -> Reading<'_> {
         match self.memo.before.get(asked) {
             Some(known) => self.reading(known),
             None => self.find_and_put(Side::Before, asked),
         }
     }
 
-    fn read_after(&self, asked: Asked<'_>) -> Reading<'_> {
+    #[inline(always)]
+    pub(super) fn read_after(&self, asked: Asked<'_>) -> Reading<'_> {
         match self.memo.after.get(asked) {
             Some(known) => self.reading(known),
             None => self.find_and_put(Side::After, asked),
@@ -215,6 +223,50 @@ impl Change {
                 Some(Known::At(Slot::bson(0, start, text.len())))
             }
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+
+    use super::{Asked, PATHS};
+    use crate::change::Change;
+
+    #[test]
+    fn paths_that_are_nearly_the_same_are_told_apart_whatever_their_length() {
+        let mut names: Vec<String> = vec![String::new(), "\0".to_owned(), "\0\0".to_owned()];
+        for length in 0..20 {
+            let start = "x".repeat(length);
+            names.extend(["a", "b", "\u{10}"].map(|end| start.clone() + end));
+            names.push("y".to_owned() + &start + "a");
+        }
+        names.sort_unstable();
+        names.dedup();
+
+        for known in &names {
+            for asked in &names {
+                assert_eq!(Asked::new(known).name().is(Asked::new(asked)), known == asked, "{known:?} {asked:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_asked_again_is_answered_the_same_also_beyond_what_is_remembered() {
+        let names: Vec<String> = (0..PATHS + 4).map(|at| format!("a column of some length {at}")).collect();
+        let row =
+            |shift: usize| names.iter().enumerate().map(move |(at, name)| (name.clone(), Value::from(at + shift % (at + 1))));
+        let (before, after) = (row(0).collect::<Map<_, _>>(), row(1).collect::<Map<_, _>>());
+        let change: Change = Change::update("moves").before(Value::from(before)).after(Value::from(after)).into();
+
+        for _ in 0..8 {
+            for (at, name) in names.iter().enumerate() {
+                assert_eq!(change.before(name).as_i64(), i64::try_from(at).ok());
+                assert_eq!(change.after(name).as_i64(), i64::try_from(at + 1 % (at + 1)).ok());
+                assert_eq!(change.column_changed(name), at > 0);
+                assert!(change.after(&format!("{name}?")).is_missing());
+            }
         }
     }
 }

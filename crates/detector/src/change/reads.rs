@@ -10,6 +10,7 @@ use crate::undecided::{Read, Unknown, consult, is_recording, record, unreadable}
 use crate::value::{Literal, Origin, Reading, Value, Why};
 
 use super::images::{Image, Row};
+use super::memo::Asked;
 use super::{AfterImage, Change, Description, Operation, Shape};
 
 /// Yes, no, or why the change does not say.
@@ -41,20 +42,28 @@ impl Change {
     /// The field at a dotted path before the change: missing before an insert, unknown where the change does not carry it.
     #[inline]
     pub fn before<'c>(&'c self, path: &'c str) -> Value<'c> {
-        let value = Value::new(self.read(Side::Before, path), Origin::Before(self, path));
-        if is_recording() {
-            note("before", path, value);
-        }
-        value
+        self.value_before(Asked::new(path))
     }
 
     /// The field at a dotted path after the change: missing after a delete; without an image it comes from the update's
     /// description, else it is unknown. [`after_image`](Self::after_image) tells whether it may be newer than the change.
     #[inline]
     pub fn after<'c>(&'c self, path: &'c str) -> Value<'c> {
-        let value = Value::new(self.read(Side::After, path), Origin::After(self, path));
+        self.value_after(Asked::new(path))
+    }
+
+    fn value_before<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
+        let value = Value::new(self.read_before(asked), Origin::Before(self, asked.path()));
         if is_recording() {
-            note("after", path, value);
+            note("before", asked.path(), value);
+        }
+        value
+    }
+
+    fn value_after<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
+        let value = Value::new(self.read_after(asked), Origin::After(self, asked.path()));
+        if is_recording() {
+            note("after", asked.path(), value);
         }
         value
     }
