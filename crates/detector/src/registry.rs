@@ -150,6 +150,11 @@ impl Registry {
         self.index.always().iter().map(|place| &self.detectors[*place as usize])
     }
 
+    /// The detectors that have a plan, each with it.
+    pub(crate) fn planned(&self) -> impl Iterator<Item = (&Detector, &Plan)> {
+        self.detectors.iter().zip(&self.plans).filter_map(|(detector, plan)| Some((detector, plan.as_ref()?)))
+    }
+
     fn place(&self, name: &str) -> Option<usize> {
         self.detectors.binary_search_by(|detector| detector.name().cmp(name)).ok()
     }

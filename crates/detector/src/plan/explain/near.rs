@@ -40,8 +40,7 @@ impl NearMisses {
 
     /// Counts the events of `registry` that `change` nearly is.
     pub fn note(&mut self, registry: &Registry, change: &Change) {
-        for detector in registry.detectors() {
-            let Some(plan) = registry.plan(detector.name()) else { continue };
+        for (detector, plan) in registry.planned() {
             for clause in plan.near_misses(change) {
                 self.count(detector.name(), clause);
             }
@@ -94,6 +93,10 @@ impl Clause {
     fn stand(&self, change: &Change) -> Stand<'_> {
         match &self.condition {
             Condition::All { clauses } => {
+                // Most events are of other collections and operations, which is seen at little cost.
+                if clauses.iter().filter(|clause| clause.condition.known(change) == Some(false)).nth(1).is_some() {
+                    return Stand::Far;
+                }
                 let mut misses = None;
                 let (mut is_any_held, mut is_any_unknown) = (false, false);
                 for clause in clauses {
