@@ -145,7 +145,7 @@ impl Event {
 /// The clauses of a rule that are not understood, and why.
 fn opaque(plan: &Plan) -> Vec<Opaque> {
     let described = plan.root().opaque().filter_map(|clause| match clause.condition() {
-        Condition::Opaque { why, .. } => Some(Opaque { text: rule::words(clause).into_owned(), why: why.to_string() }),
+        Condition::Opaque { why, .. } => Some(Opaque { text: clause.words().into_owned(), why: why.to_string() }),
         _ => None,
     });
     described.collect()

@@ -1,7 +1,5 @@
 //! How is a rule, as it is read from the source of an event, put into words?
 
-use std::borrow::Cow;
-
 use event_detector::{Clause, Condition, Plan};
 
 /// The clauses that all have to hold, in the order in which they are asked.
@@ -20,31 +18,7 @@ fn collect<'p>(clause: &'p Clause, found: &mut Vec<&'p Clause>) {
 
 /// The texts of the clauses that all have to hold.
 pub(super) fn texts(plan: &Plan) -> Vec<String> {
-    conjuncts(plan).into_iter().map(|clause| words(clause).into_owned()).collect()
-}
-
-/// A clause as it is written in the source, else as one would write it.
-pub(super) fn words(clause: &Clause) -> Cow<'_, str> {
-    if !clause.text().is_empty() {
-        return clause.text().into();
-    }
-    let joined = |clauses: &[Clause], by: &str| clauses.iter().map(grouped).collect::<Vec<_>>().join(by);
-    match clause.condition() {
-        Condition::All { clauses } if clauses.is_empty() => "true".into(),
-        Condition::Any { clauses } if clauses.is_empty() => "false".into(),
-        Condition::All { clauses } => joined(clauses, " && ").into(),
-        Condition::Any { clauses } => joined(clauses, " || ").into(),
-        Condition::Not { clause } => format!("!{}", grouped(clause)).into(),
-        _ => clause.words(),
-    }
-}
-
-/// A clause as a part of another one.
-fn grouped(clause: &Clause) -> Cow<'_, str> {
-    match clause.parts().len() {
-        0 | 1 => words(clause),
-        _ => format!("({})", words(clause)).into(),
-    }
+    conjuncts(plan).into_iter().map(|clause| clause.words().into_owned()).collect()
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ fn contradiction(detector: &Detector, plan: &Plan, change: &Change, verdict: &Ve
     let says_no = rule::conjuncts(plan)
         .into_iter()
         .find(|clause| Plan::new((*clause).clone()).rules_out(change))
-        .map_or_else(|| "its rule as a whole".to_owned(), |clause| format!("its clause `{}`", rule::words(clause)));
+        .map_or_else(|| "its rule as a whole".to_owned(), |clause| format!("its clause `{}`", clause.words()));
     let (name, said) = (detector.name(), Said::from(verdict).as_str());
     fault(format!("`{name}` is {said} on {}, while {says_no} says no", describe(change)), change)
 }

@@ -110,12 +110,12 @@ fn bullet(page: &mut String, clause: &Clause, depth: usize) {
         Condition::Any { clauses } if !clauses.is_empty() => "one of:",
         Condition::Not { clause: inner } if inner.parts().is_empty() => {
             let words = sentence(inner.condition()).map(|words| format!("not so that {words}: ")).unwrap_or_default();
-            let _infallible = writeln!(page, "{indent}- {words}{}", code(&rule::words(clause)));
+            let _infallible = writeln!(page, "{indent}- {words}{}", code(&clause.words()));
             return;
         }
         Condition::Not { .. } => "none of this:",
         _ => {
-            let written = code(&rule::words(clause));
+            let written = code(&clause.words());
             let _infallible = match sentence(clause.condition()) {
                 Some(words) => writeln!(page, "{indent}- {words}: {written}"),
                 None => writeln!(page, "{indent}- {written}"),

@@ -40,12 +40,29 @@ impl Clause {
     }
 }
 
+impl Clause {
+    /// The clause as a part of another one.
+    fn grouped(&self) -> Cow<'_, str> {
+        match self.parts().len() {
+            0 | 1 => self.words(),
+            _ => format!("({})", self.words()).into(),
+        }
+    }
+}
+
+fn joined(clauses: &[Clause], by: &str) -> String {
+    clauses.iter().map(Clause::grouped).collect::<Vec<_>>().join(by)
+}
+
 impl Condition {
     /// The condition as somebody would write it.
     fn written(&self) -> String {
         match self {
-            Self::All { .. } => "all of these".to_owned(),
-            Self::Any { .. } => "one of these".to_owned(),
+            Self::All { clauses } if clauses.is_empty() => "true".to_owned(),
+            Self::Any { clauses } if clauses.is_empty() => "false".to_owned(),
+            Self::All { clauses } => joined(clauses, " && "),
+            Self::Any { clauses } => joined(clauses, " || "),
+            Self::Not { clause } if clause.condition.is_call() => format!("!{}", clause.words()),
             Self::Not { clause } => format!("!({})", clause.words()),
             Self::Operation { operations } => format!("operation() is {operations}"),
             Self::Collection { name } => format!("collection() == {name:?}"),
@@ -61,6 +78,12 @@ impl Condition {
             Self::FromTo { path, from, to } => format!("changed_from_to({path:?}, {from}, {to})"),
             Self::Opaque { .. } => "code that is not understood".to_owned(),
         }
+    }
+
+    /// Whether it is written as a call alone.
+    fn is_call(&self) -> bool {
+        use Condition::{Became, Changed, Exists, FromTo, In, Null};
+        matches!(self, Changed { .. } | Exists { .. } | Null { .. } | In { .. } | Became { .. } | FromTo { .. })
     }
 
     /// What has to be, so that it holds, or does not.
