@@ -174,6 +174,11 @@ bodies! {
         matches!(change.operation(), Operation::Insert) && !matches!(change.collection(), "moves" | "users")
     } => "all(op(13 of them), not(?`matches!(change.collection(), \"moves\" | \"users\")`))";
 
+    pattern_by_a_macro "opaque.pattern_by_a_macro": |change| {
+        use macros::Says as _;
+        match change.operation() { macros::named!(change) => !change.is_update() }
+    } => "?`match change.operation() { macros::named!(change) => !change.is_update() }`";
+
     labelled "opaque.labelled": |change| {
         change.is_update() && 'a: { if change.after("n") == 1 { break 'a false; } true }
     } => "all(op(update), ?`'a: { if change.after(\"n\") == 1 { break 'a false; } true }`)";
@@ -224,7 +229,12 @@ mod macros {
             !std::matches!($value, $pattern)
         };
     }
-    pub(super) use {declare, opposite};
+    macro_rules! named {
+        ($name:ident) => {
+            $name
+        };
+    }
+    pub(super) use {declare, named, opposite};
 
     /// Methods of the names that plans know, which come before none of ours.
     #[allow(dead_code)]
@@ -244,6 +254,7 @@ mod macros {
     }
     impl Says for Change {}
     impl Says for Value<'_> {}
+    impl Says for event_detector::Operation {}
 }
 
 #[event_detector::event("opaque.mutable_parameter")]
