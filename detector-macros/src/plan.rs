@@ -178,8 +178,8 @@ fn declares_others(statement: &Stmt) -> bool {
     }
 }
 
-/// Whether a statement of the body is an item that may be meant by the name of the change, in all of the body. Names that are
-/// imported from a type are those of its variants.
+/// Whether a statement of the body is an item that may be meant by the name of the change, in all of the body. Of what is imported
+/// whole, only the variants of `Operation` are known.
 fn may_shadow(statement: &Stmt, parameter: Option<&str>) -> bool {
     let Some(parameter) = parameter else { return false };
     let is_it = |ident: &Ident| names::name(ident) == parameter;
@@ -197,7 +197,7 @@ fn imports_all(tree: &UseTree, from: Option<&Ident>) -> bool {
     match tree {
         UseTree::Path(path) => imports_all(&path.tree, Some(&path.ident)),
         UseTree::Group(group) => group.items.iter().any(|tree| imports_all(tree, from)),
-        UseTree::Glob(_) => !from.is_some_and(|name| name.to_string().starts_with(char::is_uppercase)),
+        UseTree::Glob(_) => from.is_none_or(|name| name != "Operation"),
         UseTree::Name(_) | UseTree::Rename(_) => false,
     }
 }

@@ -179,6 +179,11 @@ bodies! {
         match change.operation() { macros::named!(change) => !change.is_update() }
     } => "?`match change.operation() { macros::named!(change) => !change.is_update() }`";
 
+    shadowed_by_a_variant "opaque.shadowed_by_a_variant": |change| {
+        use limits::Names::*;
+        change.is_update()
+    } => "?`use limits::Names::*; change.is_update()`";
+
     labelled "opaque.labelled": |change| {
         change.is_update() && 'a: { if change.after("n") == 1 { break 'a false; } true }
     } => "all(op(update), ?`'a: { if change.after(\"n\") == 1 { break 'a false; } true }`)";
@@ -214,6 +219,18 @@ mod limits {
     }
 
     pub(super) const LIMIT: i64 = 3;
+
+    #[allow(non_camel_case_types, dead_code)]
+    #[derive(Clone, Copy)]
+    pub(super) enum Names {
+        change,
+    }
+
+    impl Names {
+        pub(super) fn is_update(self) -> bool {
+            true
+        }
+    }
 }
 
 mod macros {
