@@ -64,7 +64,11 @@ impl At {
     }
 
     fn one_of(self, names: &[&'static str], matches: impl Fn(&str) -> bool, is: fn(Cow<'static, str>) -> Condition) -> Clause {
-        let others = names.iter().flat_map(|name| [format!("{name}s"), name.to_uppercase(), name.chars().skip(1).collect()]);
+        let others = names.iter().flat_map(|name| {
+            // What stands for other characters in patterns of all sorts is no letter.
+            let (other, without) = (name.replace(is_mark, "x"), name.replace(is_mark, ""));
+            [format!("{name}s"), name.to_uppercase(), name.chars().skip(1).collect(), other, without]
+        });
         let mut others = others.chain([String::new(), "?".to_owned()]).filter(|other| !names.contains(&other.as_str()));
         if !names.iter().all(|name| matches(name)) || others.any(|other| matches(&other)) {
             return self.opaque("the macro means something else than the standard library's");
@@ -127,6 +131,10 @@ impl Clause {
         }
         self
     }
+}
+
+fn is_mark(c: char) -> bool {
+    !c.is_alphanumeric()
 }
 
 fn text(constant: Option<Constant>) -> Option<Cow<'static, str>> {

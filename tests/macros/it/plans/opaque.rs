@@ -184,6 +184,11 @@ bodies! {
         change.is_update()
     } => "?`use limits::Names::*; change.is_update()`";
 
+    macro_of_wildcards "opaque.macro_of_wildcards": |change| {
+        use macros::like as matches;
+        matches!(change.collection(), "m.ves")
+    } => "?`matches!(change.collection(), \"m.ves\")`";
+
     labelled "opaque.labelled": |change| {
         change.is_update() && 'a: { if change.after("n") == 1 { break 'a false; } true }
     } => "all(op(update), ?`'a: { if change.after(\"n\") == 1 { break 'a false; } true }`)";
@@ -251,7 +256,13 @@ mod macros {
             $name
         };
     }
-    pub(super) use {declare, named, opposite};
+    /// In which a dot is any character.
+    macro_rules! like {
+        ($value:expr, $pattern:literal) => {
+            $value.len() == $pattern.len() && $value.chars().zip($pattern.chars()).all(|(one, other)| other == '.' || one == other)
+        };
+    }
+    pub(super) use {declare, like, named, opposite};
 
     /// Methods of the names that plans know, which come before none of ours.
     #[allow(dead_code)]
