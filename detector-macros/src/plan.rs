@@ -40,7 +40,7 @@ pub(crate) struct Functions {
     /// What the function allows itself, and what its copies need.
     lints: TokenStream,
     /// The items of the body that the plan may name.
-    items: TokenStream,
+    items: Vec<Item>,
     ask: Ask,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
         detect: detect.sig.ident.clone(),
         root: Node::Opaque { place: Place::of(inside(detect)), why: why.to_owned(), ask: Some(0) },
         lints: TokenStream::new(),
-        items: TokenStream::new(),
+        items: Vec::new(),
         ask: if may_be_asked(detect) { Ask::Detect } else { Ask::Never },
     };
     if let Some(why) = unreadable(module, detect) {
@@ -94,7 +94,7 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
         _ if !may_be_asked(detect) => Ask::Never,
         _ => Ask::Function(reader.function(detect)),
     };
-    let lints = attributes::allowed(&detect.attrs, !reader.items.is_empty());
+    let lints = attributes::allowed(&detect.attrs);
     Functions { krate: krate.clone(), detect: detect.sig.ident.clone(), root, lints, items: reader.items, ask }
 }
 
@@ -103,10 +103,11 @@ impl ToTokens for Functions {
         let Self { krate, detect, root, lints, items, ask } = self;
         let private = quote!(#krate::__private);
         let root = root.build(&private, !matches!(ask, Ask::Never));
+        let items = names::needed(items, &root);
         let ask = match ask {
             Ask::Never => TokenStream::new(),
             Ask::Detect => quote! {
-                fn __ask(__change: &#krate::Change, __nth: u32) -> bool {
+                fn __ask(__change: &#krate::Change, __nth: ::core::primitive::u32) -> ::core::primitive::bool {
                     #detect(__change)
                 }
             },

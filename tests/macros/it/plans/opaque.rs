@@ -208,6 +208,11 @@ bodies! {
         "moves" == change.collection() && change.before("n") == change.after("n")
     } => "all(?`\"moves\" == change.collection()`, ?`change.before(\"n\") == change.after(\"n\")`)";
 
+    methods_of_everything "opaque.methods_of_everything": |change| {
+        use macros::Everywhere as _;
+        change.after("n") == limits::LIMIT && change.constant()
+    } => "all(after n == 3, ?`change.constant()`)";
+
     trait_methods "opaque.trait_methods": |change| {
         use macros::Says as _;
         change.after("status").exists() && change.after("status").is_null() == false && change.says(false)
@@ -259,7 +264,8 @@ mod macros {
     /// In which a dot is any character.
     macro_rules! like {
         ($value:expr, $pattern:literal) => {
-            $value.len() == $pattern.len() && $value.chars().zip($pattern.chars()).all(|(one, other)| other == '.' || one == other)
+            $value.len() == $pattern.len()
+                && $value.chars().zip($pattern.chars()).all(|(one, other)| other == '.' || one == other)
         };
     }
     pub(super) use {declare, like, named, opposite};
@@ -283,6 +289,18 @@ mod macros {
     impl Says for Change {}
     impl Says for Value<'_> {}
     impl Says for event_detector::Operation {}
+
+    /// Methods of names that the expansion might use itself.
+    #[allow(dead_code)]
+    pub(super) trait Everywhere {
+        fn constant(&self) -> bool {
+            true
+        }
+        fn asked(&self) -> bool {
+            true
+        }
+    }
+    impl<T> Everywhere for T {}
 }
 
 #[event_detector::event("opaque.mutable_parameter")]
