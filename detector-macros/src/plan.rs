@@ -31,6 +31,7 @@ use text::Place;
 const MAX_UNKNOWNS: usize = 6;
 /// Larger plans would cost their user more than they give.
 const LARGEST: usize = 500;
+const TOO_LARGE: &str = "it states more than a plan can hold";
 
 /// The functions that make the plan and ask its clauses, to stand in the module beside `detect`.
 pub(crate) struct Functions {
@@ -70,6 +71,9 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
     let Some(parameter) = parameter(detect) else {
         return whole("the change has no plain name");
     };
+    if names::combined(detect.block.to_token_stream()) > LARGEST {
+        return whole(TOO_LARGE);
+    }
     if detect.block.stmts.iter().any(|statement| may_shadow(statement, parameter.as_deref())) {
         return whole("an item in it may have the name of the change");
     }
@@ -81,8 +85,8 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
         reader = Reader { is_lazy: false, ..Reader::new(krate, parameter, &detect.block) };
         root = body(&mut reader);
     }
-    if root.size() > LARGEST {
-        return whole("it states more than a plan can hold");
+    if reader.is_too_large || root.size() > LARGEST {
+        return whole(TOO_LARGE);
     }
     if let Node::Opaque { why, .. } = &root
         && reader.script.code.is_empty()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::visit::Visit;
@@ -258,6 +258,17 @@ fn without_path(tokens: &[TokenTree]) -> &[TokenTree] {
         [before @ .., TokenTree::Punct(colon), TokenTree::Punct(_)] if colon.as_char() == ':' => before,
         _ => tokens,
     }
+}
+
+/// How often `code` combines two conditions.
+pub(super) fn combined(code: TokenStream) -> usize {
+    let is_half = |mark: &Punct| matches!(mark.as_char(), '&' | '|') && mark.spacing() == Spacing::Joint;
+    let of = |token| match token {
+        TokenTree::Group(group) => combined(group.stream()),
+        TokenTree::Punct(mark) => usize::from(is_half(&mark)),
+        TokenTree::Ident(_) | TokenTree::Literal(_) => 0,
+    };
+    code.into_iter().map(of).sum()
 }
 
 /// Whether `code` calls a macro.

@@ -31,6 +31,8 @@ pub(super) struct Reader<'a> {
     pub(super) left: Option<(Span, Span)>,
     /// How many `let`s were followed.
     pub(super) lets: usize,
+    /// Whether the body states more than a plan can hold, so that reading on is of no use.
+    pub(super) is_too_large: bool,
     /// Whether the clause of a `let` may be asked where it is needed, as long as the order of unknowns stays.
     pub(super) is_lazy: bool,
 }
@@ -66,6 +68,7 @@ impl<'a> Reader<'a> {
             items: body.stmts.iter().filter_map(item).collect(),
             left: None,
             lets: 0,
+            is_too_large: false,
             is_lazy: true,
         }
     }
