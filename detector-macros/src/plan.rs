@@ -31,6 +31,7 @@ use text::Place;
 const MAX_UNKNOWNS: usize = 6;
 /// Larger plans would cost their user more than they give.
 const LARGEST: usize = 500;
+const TOO_LARGE: &str = "it states more than a plan can hold";
 
 /// The functions that make the plan and ask its clauses, to stand in the module beside `detect`.
 pub(crate) struct Functions {
@@ -40,7 +41,7 @@ pub(crate) struct Functions {
     /// What the function allows itself, and what its copies need.
     lints: TokenStream,
     /// The items of the body that the plan may name.
-    items: TokenStream,
+    items: Vec<Item>,
     ask: Ask,
 }
 
@@ -61,7 +62,7 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
         detect: detect.sig.ident.clone(),
         root: Node::Opaque { place: Place::of(inside(detect)), why: why.to_owned(), ask: Some(0) },
         lints: TokenStream::new(),
-        items: TokenStream::new(),
+        items: Vec::new(),
         ask: if may_be_asked(detect) { Ask::Detect } else { Ask::Never },
     };
     if let Some(why) = unreadable(module, detect) {
@@ -70,6 +71,9 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
     let Some(parameter) = parameter(detect) else {
         return whole("the change has no plain name");
     };
+    if names::combined(detect.block.to_token_stream()) > LARGEST {
+        return whole(TOO_LARGE);
+    }
     if detect.block.stmts.iter().any(|statement| may_shadow(statement, parameter.as_deref())) {
         return whole("an item in it may have the name of the change");
     }
@@ -81,8 +85,8 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
         reader = Reader { is_lazy: false, ..Reader::new(krate, parameter, &detect.block) };
         root = body(&mut reader);
     }
-    if root.size() > LARGEST {
-        return whole("it states more than a plan can hold");
+    if reader.is_too_large || root.size() > LARGEST {
+        return whole(TOO_LARGE);
     }
     if let Node::Opaque { why, .. } = &root
         && reader.script.code.is_empty()
@@ -94,7 +98,7 @@ pub(crate) fn read(krate: &TokenStream, module: &ItemMod, detect: &ItemFn) -> Fu
         _ if !may_be_asked(detect) => Ask::Never,
         _ => Ask::Function(reader.function(detect)),
     };
-    let lints = attributes::allowed(&detect.attrs, !reader.items.is_empty());
+    let lints = attributes::allowed(&detect.attrs);
     Functions { krate: krate.clone(), detect: detect.sig.ident.clone(), root, lints, items: reader.items, ask }
 }
 
@@ -103,10 +107,11 @@ impl ToTokens for Functions {
         let Self { krate, detect, root, lints, items, ask } = self;
         let private = quote!(#krate::__private);
         let root = root.build(&private, !matches!(ask, Ask::Never));
+        let items = names::needed(items, &root);
         let ask = match ask {
             Ask::Never => TokenStream::new(),
             Ask::Detect => quote! {
-                fn __ask(__change: &#krate::Change, __nth: u32) -> bool {
+                fn __ask(__change: &#krate::Change, __nth: ::core::primitive::u32) -> ::core::primitive::bool {
                     #detect(__change)
                 }
             },
@@ -178,8 +183,8 @@ fn declares_others(statement: &Stmt) -> bool {
     }
 }
 
-/// Whether a statement of the body is an item that may be meant by the name of the change, in all of the body. Names that are
-/// imported from a type are those of its variants.
+/// Whether a statement of the body is an item that may be meant by the name of the change, in all of the body. Of what is imported
+/// whole, only the variants of `Operation` are known.
 fn may_shadow(statement: &Stmt, parameter: Option<&str>) -> bool {
     let Some(parameter) = parameter else { return false };
     let is_it = |ident: &Ident| names::name(ident) == parameter;
@@ -197,7 +202,7 @@ fn imports_all(tree: &UseTree, from: Option<&Ident>) -> bool {
     match tree {
         UseTree::Path(path) => imports_all(&path.tree, Some(&path.ident)),
         UseTree::Group(group) => group.items.iter().any(|tree| imports_all(tree, from)),
-        UseTree::Glob(_) => !from.is_some_and(|name| name.to_string().starts_with(char::is_uppercase)),
+        UseTree::Glob(_) => from.is_none_or(|name| name != "Operation"),
         UseTree::Name(_) | UseTree::Rename(_) => false,
     }
 }

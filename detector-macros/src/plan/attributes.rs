@@ -36,7 +36,7 @@ fn is_harmless(attribute: &Attribute) -> bool {
 
 /// What a function that repeats parts of another may do, beyond what the user may do anyway. As little as that: to allow what a crate
 /// forbids is an error. What the compiler finds wrong twice at the same place with the same words, it says once.
-pub(super) fn allowed(attributes: &[Attribute], has_items: bool) -> TokenStream {
+pub(super) fn allowed(attributes: &[Attribute]) -> TokenStream {
     let own = attributes.iter().filter_map(|attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
             let lints = &list.tokens;
@@ -44,9 +44,7 @@ pub(super) fn allowed(attributes: &[Attribute], has_items: bool) -> TokenStream 
         }
         _ => None,
     });
-    // An item may be of use in one of the copies only.
-    let items = has_items.then(|| quote!(#[allow(dead_code, unused_imports)]));
-    quote!(#(#own)* #items)
+    quote!(#(#own)*)
 }
 
 /// Whether the module's own attributes leave its functions as they are; one that `cfg` leaves out has no event at all.

@@ -4,6 +4,7 @@ use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::{BinOp, Block, Expr, ExprBinary, ExprGroup, ExprIf, ExprLit, ExprParen, ExprUnary, Lit, UnOp};
 
+use super::LARGEST;
 use super::attributes::attributes;
 use super::names::{Binding, Scope};
 use super::node::Node;
@@ -16,8 +17,15 @@ impl Reader<'_> {
     /// What `expr` states; what is not understood is opaque, and no more than that. In `tail` position its value is the function's.
     pub(super) fn expression(&mut self, expr: &Expr, scope: &Scope, tail: bool) -> Node {
         let left = self.left.take();
+        if self.is_too_large {
+            return Node::truth(Place::of(TokenStream::new()), true);
+        }
         match self.recognised(expr, scope, tail) {
-            Some(node) => node,
+            Some(node) => {
+                // What is written once may have to be stated several times, and those again.
+                self.is_too_large |= node.size() > LARGEST;
+                node
+            }
             None => {
                 self.left = left;
                 self.opaque_expression(expr, scope, tail)

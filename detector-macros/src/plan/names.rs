@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::visit::Visit;
-use syn::{Block, Pat, PatIdent};
+use syn::{Block, Item, Pat, PatIdent};
 
 use super::node::Node;
 use super::operand::Read;
@@ -60,7 +60,8 @@ pub(super) fn bound_by(pattern: &Pat) -> BTreeSet<String> {
     names.0
 }
 
-/// The names that `pattern` certainly binds, where they stand: those that no constant and no variant would have.
+/// The names that `pattern` certainly binds, where they stand: those that no constant and no variant would have. (Nobody misses a
+/// use of those that begin with `_`.)
 pub(super) fn names_of(pattern: &Pat) -> Vec<Ident> {
     let mut names = Idents(Vec::new());
     names.visit_pat(pattern);
@@ -73,7 +74,7 @@ struct Idents(Vec<Ident>);
 
 impl<'ast> Visit<'ast> for Idents {
     fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
-        if name(&pattern.ident).starts_with(|first: char| !first.is_uppercase()) {
+        if name(&pattern.ident).starts_with(|first: char| first != '_' && !first.is_uppercase()) {
             self.0.push(pattern.ident.clone());
         }
         syn::visit::visit_pat_ident(self, pattern);
@@ -100,6 +101,70 @@ fn mark_unused(tokens: TokenStream, names: &[Ident]) -> TokenStream {
         other => other,
     };
     tokens.into_iter().map(mark).collect()
+}
+
+/// Those of the body's `items` that `code` may name, since the compiler would find the others useless. Imports are all there, as if
+/// this crate had written them: what they bring in may have no name.
+pub(super) fn needed(items: &[Item], code: &TokenStream) -> TokenStream {
+    let (imports, mut others): (Vec<_>, Vec<_>) = items.iter().partition(|item| matches!(item, Item::Use(_)));
+    let mut needed: TokenStream = imports.into_iter().map(|import| all_ours(import.to_token_stream())).collect();
+    loop {
+        let named = |item: &&Item| {
+            let name = name_of(item).map(name);
+            name.is_none_or(|name| is_named(code, &name) || is_named(&needed, &name))
+        };
+        let (found, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(named);
+        if found.is_empty() {
+            // A macro may name the others.
+            if calls_macro(code.clone()) || calls_macro(needed.clone()) {
+                needed.extend(rest.into_iter().map(|item| quote!(#[allow(dead_code)] #item)));
+            }
+            return needed;
+        }
+        needed.extend(found.into_iter().map(ToTokens::to_token_stream));
+        others = rest;
+    }
+}
+
+/// Whether `code` has this name as a word, or a macro in it has it in a text.
+fn is_named(code: &TokenStream, called: &str) -> bool {
+    let mut follows_bang = false;
+    code.clone().into_iter().any(|token| {
+        let may_format = std::mem::replace(&mut follows_bang, matches!(&token, TokenTree::Punct(mark) if mark.as_char() == '!'));
+        match &token {
+            TokenTree::Ident(word) => name(word) == called,
+            TokenTree::Group(group) if may_format => mentions(&group.stream(), &[called.to_owned()].into()),
+            TokenTree::Group(group) => is_named(&group.stream(), called),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        }
+    })
+}
+
+fn name_of(item: &Item) -> Option<&Ident> {
+    match item {
+        Item::Const(item) => Some(&item.ident),
+        Item::Fn(item) => Some(&item.sig.ident),
+        Item::Static(item) => Some(&item.ident),
+        Item::Type(item) => Some(&item.ident),
+        _ => None,
+    }
+}
+
+/// All of it but `$crate`, which has its meaning by its place.
+fn all_ours(tokens: TokenStream) -> TokenStream {
+    let ours = |token| match token {
+        TokenTree::Ident(word) if word == "$crate" => TokenTree::Ident(word),
+        TokenTree::Group(group) => {
+            let mut marked = Group::new(group.delimiter(), all_ours(group.stream()));
+            marked.set_span(Span::call_site().located_at(group.span()));
+            TokenTree::Group(marked)
+        }
+        mut other => {
+            other.set_span(Span::call_site().located_at(other.span()));
+            other
+        }
+    };
+    tokens.into_iter().map(ours).collect()
 }
 
 /// The names that any pattern within `block` binds.
@@ -156,6 +221,54 @@ fn ends(token: Option<&TokenTree>) -> bool {
         Some(TokenTree::Punct(mark)) => matches!(mark.as_char(), ';' | ','),
         other => other.is_none(),
     }
+}
+
+/// Whether `code` certainly leaves the function at its end, and so has no value: it is a block whose last statement is a `return`, or
+/// the call of a macro that panics.
+pub(super) fn leaves(code: TokenStream) -> bool {
+    let mut tokens: Vec<TokenTree> = code.into_iter().collect();
+    if let [TokenTree::Group(group)] = &tokens[..] {
+        return matches!(group.delimiter(), Delimiter::Brace | Delimiter::None) && leaves(group.stream());
+    }
+    let is_semicolon = |token: &TokenTree| matches!(token, TokenTree::Punct(mark) if mark.as_char() == ';');
+    if tokens.last().is_some_and(is_semicolon) {
+        tokens.pop();
+    }
+    let is_end = |token: &TokenTree| {
+        is_semicolon(token) || matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
+    };
+    let panics = |word: &Ident| ["panic", "unreachable", "todo", "unimplemented"].iter().any(|name| word == name);
+    match &tokens[..] {
+        [before @ .., TokenTree::Ident(word), TokenTree::Punct(bang), TokenTree::Group(_)] if bang.as_char() == '!' => {
+            panics(word) && without_path(before).last().is_none_or(is_end)
+        }
+        tokens => tokens.iter().enumerate().any(|(at, token)| {
+            let is_statement = at.checked_sub(1).is_none_or(|before| is_end(&tokens[before]));
+            is_statement && matches!(token, TokenTree::Ident(word) if word == "return") && !tokens[at..].iter().any(is_semicolon)
+        }),
+    }
+}
+
+/// `tokens` without the path at their end.
+fn without_path(tokens: &[TokenTree]) -> &[TokenTree] {
+    match tokens {
+        [before @ .., TokenTree::Ident(_), TokenTree::Punct(colon), TokenTree::Punct(_)] if colon.as_char() == ':' => {
+            without_path(before)
+        }
+        [before @ .., TokenTree::Punct(colon), TokenTree::Punct(_)] if colon.as_char() == ':' => before,
+        _ => tokens,
+    }
+}
+
+/// How often `code` combines two conditions.
+pub(super) fn combined(code: TokenStream) -> usize {
+    let is_half = |mark: &Punct| matches!(mark.as_char(), '&' | '|') && mark.spacing() == Spacing::Joint;
+    let of = |token| match token {
+        TokenTree::Group(group) => combined(group.stream()),
+        TokenTree::Punct(mark) => usize::from(is_half(&mark)),
+        TokenTree::Ident(_) | TokenTree::Literal(_) => 0,
+    };
+    code.into_iter().map(of).sum()
 }
 
 /// Whether `code` calls a macro.

@@ -139,12 +139,12 @@ impl Reader<'_> {
     /// The expression that makes a constant of it, where it is one of ours.
     pub(super) fn constant(&self, operand: &Operand) -> TokenStream {
         let (private, tokens) = (&self.private, &operand.tokens);
-        quote!((&#private::Const(&#tokens)).constant())
+        quote!((&#private::Const(&#tokens)).__constant())
     }
 
     pub(super) fn constants(&self, operand: &Operand) -> TokenStream {
         let (private, tokens) = (&self.private, &operand.tokens);
-        quote!((&#private::Const(&#tokens)).constants())
+        quote!((&#private::Const(&#tokens)).__constants())
     }
 
     /// The two sides of a comparison.

@@ -1,11 +1,11 @@
 //! Which operations does a pattern accept? The pattern itself is asked, so that names may mean what they like.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::{Arm, Expr, ExprLit, ExprMacro, ExprMatch, Lit, LitStr, Pat, Token};
 
-use super::names::{Binding, Scope, bound_by, has_word, unused};
+use super::names::{Binding, Scope, bound_by, calls_macro, has_word, unused};
 use super::node::{Leaf, Node};
 use super::operand::{Read, bare, method};
 use super::reader::Reader;
@@ -124,7 +124,10 @@ fn is_simple(arm: &Arm) -> bool {
 
 /// Whether a pattern can be asked about an operation out of its place.
 fn is_asked_easily(pattern: &Pat) -> bool {
-    !matches!(pattern, Pat::Guard(_)) && !["ref", "mut", "if"].iter().any(|word| has_word(pattern, word))
+    // A macro may bind any name that it is given.
+    !matches!(pattern, Pat::Guard(_))
+        && !["ref", "mut", "if"].iter().any(|word| has_word(pattern, word))
+        && !calls_macro(pattern.to_token_stream())
 }
 
 fn subject_and_pattern(input: ParseStream<'_>) -> syn::Result<(Expr, Pat)> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::visit::Visit;
-use syn::{Block, Expr, ItemFn, Stmt};
+use syn::{Block, Expr, FnArg, Item, ItemFn, Stmt};
 
 use super::names::{self, Scope};
 use super::node::{Leaf, Node};
@@ -25,12 +25,14 @@ pub(super) struct Reader<'a> {
     pub(super) knows_paths: bool,
     pub(super) script: Script,
     /// The items of the body, which paths anywhere in it may mean.
-    pub(super) items: TokenStream,
+    pub(super) items: Vec<Item>,
     /// Where the left side of the operator before the next expression begins and ends. The compiler points there where the
     /// right side is no truth value, and it is to say the same of the function that asks.
     pub(super) left: Option<(Span, Span)>,
     /// How many `let`s were followed.
     pub(super) lets: usize,
+    /// Whether the body states more than a plan can hold, so that reading on is of no use.
+    pub(super) is_too_large: bool,
     /// Whether the clause of a `let` may be asked where it is needed, as long as the order of unknowns stays.
     pub(super) is_lazy: bool,
 }
@@ -55,7 +57,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(krate: &'a TokenStream, parameter: Option<String>, body: &Block) -> Self {
         let mut hidden = HiddenItems::default();
         hidden.visit_block(body);
-        let items = body.stmts.iter().filter(|statement| matches!(statement, Stmt::Item(_)));
+        let item = |statement: &Stmt| if let Stmt::Item(item) = statement { Some(item.clone()) } else { None };
         Self {
             krate,
             private: quote!(#krate::__private),
@@ -63,9 +65,10 @@ impl<'a> Reader<'a> {
             bound: names::bound_within(body),
             knows_paths: !hidden.0,
             script: Script::default(),
-            items: items.map(ToTokens::to_token_stream).collect(),
+            items: body.stmts.iter().filter_map(item).collect(),
             left: None,
             lets: 0,
+            is_too_large: false,
             is_lazy: true,
         }
     }
@@ -75,17 +78,24 @@ impl<'a> Reader<'a> {
         let (generics, change, output) = (&detect.sig.generics, &detect.sig.inputs[0], &detect.sig.output);
         let yes = self.script.has_left.then(|| {
             quote!(
-                fn __yes() -> bool {
+                fn __yes() -> ::core::primitive::bool {
                     true
                 }
             )
         });
-        let (items, code, bounds) = (&self.items, &self.script.code, &generics.where_clause);
+        let (code, bounds) = (&self.script.code, &generics.where_clause);
+        // No clause may use the change.
+        let used = match change {
+            FnArg::Typed(input) => names::names_of(&input.pat),
+            FnArg::Receiver(_) => Vec::new(),
+        };
         let end = self.script.end.clone().unwrap_or_else(|| quote!(false));
+        let items = names::needed(&self.items, &quote!(#code #end));
         quote! {
-            fn __ask #generics (#change, __nth: u32) #output #bounds {
+            fn __ask #generics (#change, __nth: ::core::primitive::u32) #output #bounds {
                 #yes
                 #items
+                #(let _ = #used;)*
                 #code
                 #end
             }
@@ -103,6 +113,8 @@ impl<'a> Reader<'a> {
         self.script.clauses += 1;
         // Of the same form as in the function itself, so that the compiler says of a mistake in it the same, which it does once.
         self.script.code.extend(match (tail, left) {
+            // Nothing comes after it, which the compiler would warn of.
+            (true, _) if names::leaves(clause.to_token_stream()) => quote!(if __nth == #nth { #clause; }),
             (true, _) => quote!(if __nth == #nth { return #clause; }),
             (false, None) => quote!(if __nth == #nth { return if (#clause) { true } else { false }; }),
             (false, Some((begin, end))) => {

@@ -142,8 +142,8 @@ impl Reader<'_> {
 
     fn bind(&mut self, names: &BTreeSet<String>, binding: &Binding, local: &Local, scope: &mut Scope, level: Level) {
         if level == Level::Body {
-            // Names that only recognised clauses use are used here.
-            let used = names_of(&local.pat);
+            // Names that only recognised clauses use are used here. One without a value yet is used by what gives it one.
+            let used = if local.init.is_some() { names_of(&local.pat) } else { Vec::new() };
             self.script.code.extend(quote!(#local #(let _ = &#used;)*));
             if matches!(binding, Binding::Local) {
                 self.script.leading.extend(names.iter().cloned());

@@ -177,3 +177,16 @@ fn each_opaque_clause_says_why() {
         assert!(plan.contains(&format!("{why:?}")), "{clause}: {plan}");
     }
 }
+
+#[test]
+fn a_body_that_states_too_much_is_opaque_without_being_stated_first() {
+    // Each level doubles the condition below it.
+    let nested = (0..40).fold("change.is_insert()".to_owned(), |condition, _| {
+        format!("if {condition} {{ change.is_update() }} else {{ change.is_delete() }}")
+    });
+    let long = vec!["change.is_insert()"; 600].join(" || ");
+
+    for source in [nested, long] {
+        assert!(body(&source).contains("it states more than a plan can hold"));
+    }
+}

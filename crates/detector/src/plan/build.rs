@@ -79,7 +79,11 @@ impl At {
         matches: impl Fn(&str, &Cell<bool>) -> bool,
         is: fn(Cow<'static, str>) -> Condition,
     ) -> Clause {
-        let others = names.iter().flat_map(|name| [format!("{name}s"), name.to_uppercase(), name.chars().skip(1).collect()]);
+        let others = names.iter().flat_map(|name| {
+            // What stands for other characters in patterns of all sorts is no letter.
+            let (other, without) = (name.replace(is_mark, "x"), name.replace(is_mark, ""));
+            [format!("{name}s"), name.to_uppercase(), name.chars().skip(1).collect(), other, without]
+        });
         let mut others = others.chain([String::new(), "?".to_owned()]).filter(|other| !names.contains(&other.as_str()));
         let says = |name: &str, answer| ended(|name, has_ended| matches(name, has_ended), name) == Some(answer);
         if !names.iter().all(|name| says(name, true)) || !others.all(|other| says(&other, false)) {
@@ -173,6 +177,10 @@ fn ended<T>(matches: impl Fn(T, &Cell<bool>) -> bool, asked: T) -> Option<bool> 
     let has_ended = Cell::new(false);
     let answer = matches(asked, &has_ended);
     has_ended.get().then_some(answer)
+}
+
+fn is_mark(c: char) -> bool {
+    !c.is_alphanumeric()
 }
 
 fn text(constant: Option<Constant>) -> Option<Cow<'static, str>> {

@@ -71,26 +71,26 @@ impl Serialize for Constant {
 
 /// What a path in a predicate names, which a macro cannot know: a constant of a type that fields are compared with, or not.
 ///
-/// `(&Const(&PATH)).constant()` is answered by [`KnownConst`] where the type is one of ours, and by [`OtherConst`] for every
+/// `(&Const(&PATH)).__constant()` is answered by [`KnownConst`] where the type is one of ours, and by [`OtherConst`] for every
 /// other; a type that brings its own comparison may mean something else by it.
 pub struct Const<T>(pub T);
 
 /// A constant that is understood.
 pub trait KnownConst {
     /// The constant.
-    fn constant(&self) -> Option<Constant>;
+    fn __constant(&self) -> Option<Constant>;
     /// The constants of an array.
-    fn constants(&self) -> Option<Vec<Constant>>;
+    fn __constants(&self) -> Option<Vec<Constant>>;
 }
 
 /// A constant that is not.
 pub trait OtherConst {
     /// Nothing.
-    fn constant(&self) -> Option<Constant> {
+    fn __constant(&self) -> Option<Constant> {
         None
     }
     /// Nothing.
-    fn constants(&self) -> Option<Vec<Constant>> {
+    fn __constants(&self) -> Option<Vec<Constant>> {
         None
     }
 }
@@ -106,11 +106,11 @@ pub trait Ours {
 }
 
 impl<T: Ours> KnownConst for Const<&T> {
-    fn constant(&self) -> Option<Constant> {
+    fn __constant(&self) -> Option<Constant> {
         self.0.one()
     }
 
-    fn constants(&self) -> Option<Vec<Constant>> {
+    fn __constants(&self) -> Option<Vec<Constant>> {
         self.0.several()
     }
 }

@@ -174,6 +174,21 @@ bodies! {
         matches!(change.operation(), Operation::Insert) && !matches!(change.collection(), "moves" | "users")
     } => "all(op(13 of them), not(?`matches!(change.collection(), \"moves\" | \"users\")`))";
 
+    pattern_by_a_macro "opaque.pattern_by_a_macro": |change| {
+        use macros::Says as _;
+        match change.operation() { macros::named!(change) => !change.is_update() }
+    } => "?`match change.operation() { macros::named!(change) => !change.is_update() }`";
+
+    shadowed_by_a_variant "opaque.shadowed_by_a_variant": |change| {
+        use limits::Names::*;
+        change.is_update()
+    } => "?`use limits::Names::*; change.is_update()`";
+
+    macro_of_wildcards "opaque.macro_of_wildcards": |change| {
+        use macros::like as matches;
+        matches!(change.collection(), "m.ves")
+    } => "?`matches!(change.collection(), \"m.ves\")`";
+
     labelled "opaque.labelled": |change| {
         change.is_update() && 'a: { if change.after("n") == 1 { break 'a false; } true }
     } => "all(op(update), ?`'a: { if change.after(\"n\") == 1 { break 'a false; } true }`)";
@@ -193,6 +208,11 @@ bodies! {
         "moves" == change.collection() && change.before("n") == change.after("n")
     } => "all(?`\"moves\" == change.collection()`, ?`change.before(\"n\") == change.after(\"n\")`)";
 
+    methods_of_everything "opaque.methods_of_everything": |change| {
+        use macros::Everywhere as _;
+        change.after("n") == limits::LIMIT && change.constant()
+    } => "all(after n == 3, ?`change.constant()`)";
+
     trait_methods "opaque.trait_methods": |change| {
         use macros::Says as _;
         change.after("status").exists() && change.after("status").is_null() == false && change.says(false)
@@ -209,6 +229,18 @@ mod limits {
     }
 
     pub(super) const LIMIT: i64 = 3;
+
+    #[allow(non_camel_case_types, dead_code)]
+    #[derive(Clone, Copy)]
+    pub(super) enum Names {
+        change,
+    }
+
+    impl Names {
+        pub(super) fn is_update(self) -> bool {
+            true
+        }
+    }
 }
 
 mod macros {
@@ -224,7 +256,19 @@ mod macros {
             !std::matches!($value, $pattern)
         };
     }
-    pub(super) use {declare, opposite};
+    macro_rules! named {
+        ($name:ident) => {
+            $name
+        };
+    }
+    /// In which a dot is any character.
+    macro_rules! like {
+        ($value:expr, $pattern:literal) => {
+            $value.len() == $pattern.len()
+                && $value.chars().zip($pattern.chars()).all(|(one, other)| other == '.' || one == other)
+        };
+    }
+    pub(super) use {declare, like, named, opposite};
 
     /// Methods of the names that plans know, which come before none of ours.
     #[allow(dead_code)]
@@ -244,6 +288,19 @@ mod macros {
     }
     impl Says for Change {}
     impl Says for Value<'_> {}
+    impl Says for event_detector::Operation {}
+
+    /// Methods of names that the expansion might use itself.
+    #[allow(dead_code)]
+    pub(super) trait Everywhere {
+        fn constant(&self) -> bool {
+            true
+        }
+        fn asked(&self) -> bool {
+            true
+        }
+    }
+    impl<T> Everywhere for T {}
 }
 
 #[event_detector::event("opaque.mutable_parameter")]

@@ -93,10 +93,7 @@ impl Clause {
                 let first_opaque = clauses.iter().find(|clause| clause.opaque().next().is_some());
                 before_opaque.chain(first_opaque).map(Self::scope).fold(Scope::everything(), Scope::and)
             }
-            // Whether it says no, opaque code in an alternative before another one makes unsure.
-            Condition::Any { clauses } if self.opaque().next().is_none() => {
-                clauses.iter().map(Self::scope).fold(Scope::nothing(), Scope::or)
-            }
+            Condition::Any { clauses } => clauses.iter().map(Self::scope).fold(Scope::nothing(), Scope::or),
             Condition::Collection { name } => Scope { collections: only(name), ..Scope::everything() },
             Condition::Database { name } => Scope { databases: only(name), ..Scope::everything() },
             _ => Scope { operations: self.operations(), ..Scope::everything() },

@@ -448,6 +448,10 @@ fn the_changes_that_a_rule_is_asked_about_are_known_as_far_as_its_first_clauses_
             any([all([moves(), updated()]), all([orders(), updated(), app()])]),
             r#"{"operations":["update"],"collections":["moves","orders"],"databases":null}"#,
         ),
+        (
+            any([all([updated(), opaque()]), insert_only()]),
+            r#"{"operations":["insert","update"],"collections":null,"databases":null}"#,
+        ),
         (all([all([moves(), opaque()]), updated()]), r#""delete","manual"#),
         (all([all([moves(), opaque()]), updated()]), r#"collections":["moves"]"#),
     ];
@@ -461,7 +465,14 @@ fn the_changes_that_a_rule_is_asked_about_are_known_as_far_as_its_first_clauses_
     assert_eq!(words(all([moves(), updated()])), "update of moves");
     assert_eq!(words(all([any([moves(), orders()]), app()])), "any operation of moves or orders in database app");
     assert_eq!(words(opaque()), "every change");
-    for clause in [not(moves()), any([moves(), updated()]), all([opaque(), moves()]), any([moves(), opaque()]), all([])] {
+    for clause in [
+        not(moves()),
+        any([moves(), updated()]),
+        all([opaque(), moves()]),
+        any([moves(), opaque()]),
+        any([all([opaque(), updated()]), insert_only()]),
+        all([]),
+    ] {
         assert!(Plan::new(clause.clone()).scope().is_everything(), "{clause:?}");
     }
 }
