@@ -11,6 +11,7 @@ mod query;
 mod reads;
 mod same;
 mod stored;
+mod touched;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +33,7 @@ use images::{Image, Slot};
 use memo::Memo;
 pub use reads::{ChangedColumns, Side};
 pub use stored::{StoredChange, StoredForm};
+pub(crate) use touched::Others;
 
 /// One change of one document or row, as a source delivered it.
 ///

@@ -143,8 +143,11 @@ impl Detector {
     }
 
     /// What is known of the predicate without running it, made anew with each call; a [`Registry`](crate::Registry) keeps it.
+    ///
+    /// None also where a pattern or comparison of the user's own panics when it is asked what it stands for.
     pub fn plan(&self) -> Option<Plan> {
-        self.plan.map(|plan| plan())
+        let plan = self.plan?;
+        catch_panic(plan).ok()
     }
 
     /// Whether the event has jobs at all.

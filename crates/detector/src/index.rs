@@ -10,7 +10,7 @@ mod values;
 
 use std::borrow::Cow;
 
-use crate::change::{Change, Operation, Side};
+use crate::change::{Change, Operation, Others, Side};
 use crate::plan::{Constant, Operations, Plan};
 use crate::value::Reading;
 
@@ -18,6 +18,9 @@ use found::{Found, add_last};
 use hash::Map;
 use need::{Equals, Need, Of, needs_of};
 use values::Values;
+
+/// Up to this many columns are asked of one by one.
+const FEW_GATES: usize = 4;
 
 /// The detectors of a registry, by what their plans need.
 #[derive(Debug, Default)]
@@ -44,10 +47,12 @@ struct Space {
 }
 
 /// Detectors of some operations.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Branch {
     operations: Operations,
     gates: Vec<Gate>,
+    /// Where there are many: by the top-level column, those that need it or a part of it to change.
+    by_column: Map<Box<[u8]>, Vec<u32>>,
 }
 
 /// Detectors that need one column to change, or none in particular.
@@ -155,16 +160,14 @@ impl Space {
     #[inline]
     fn find<'i>(&'i self, change: &Change, found: &mut Found<'i>) {
         for branch in &self.by_operation[change.operation() as usize] {
-            for gate in &self.branches[*branch as usize].gates {
-                gate.find(change, found);
-            }
+            self.branches[*branch as usize].find(change, found);
         }
     }
 
     fn add(&mut self, entry: &Entry<'_>) {
         let operations = entry.need.operations;
         let branch =
-            last(&mut self.branches, |branch| branch.operations == operations, || Branch { operations, gates: Vec::new() });
+            last(&mut self.branches, |branch| branch.operations == operations, || Branch { operations, ..Branch::default() });
         let gate = last(
             &mut branch.gates,
             |gate| gate.changed.as_deref() == entry.changed,
@@ -186,6 +189,7 @@ impl Space {
             let concerned = (0..).zip(&self.branches).filter(|(_, branch)| branch.operations.contains(operation));
             *branches = concerned.map(|(number, _)| number).collect();
         }
+        self.branches.iter_mut().for_each(Branch::finish);
         for gate in self.branches.iter_mut().flat_map(|branch| &mut branch.gates) {
             gate.plain.shrink_to_fit();
             gate.columns.iter_mut().for_each(|column| column.values.shrink());
@@ -193,7 +197,67 @@ impl Space {
     }
 }
 
+/// What became of a gate in the pass over a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Unseen,
+    /// Its column did not change.
+    Shut,
+    Asked,
+}
+
+impl Branch {
+    #[inline]
+    fn find<'i>(&'i self, change: &Change, found: &mut Found<'i>) {
+        if self.by_column.is_empty() {
+            return self.gates.iter().for_each(|gate| gate.find(change, found));
+        }
+        self.find_touched(change, found);
+    }
+
+    /// Goes over the columns that the change touched, instead of over those that detectors need.
+    fn find_touched<'i>(&'i self, change: &Change, found: &mut Found<'i>) {
+        let mut passes = vec![Pass::Unseen; self.gates.len()];
+        let others = change.each_touched(|column, may_have_changed| {
+            for number in self.by_column.get(column).into_iter().flatten() {
+                let (gate, pass) = (&self.gates[*number as usize], &mut passes[*number as usize]);
+                if (may_have_changed || gate.is_of_a_part()) && *pass != Pass::Asked {
+                    *pass = Pass::Asked;
+                    gate.find(change, found);
+                } else if *pass == Pass::Unseen {
+                    *pass = Pass::Shut;
+                }
+            }
+        });
+        let is_left = |gate: &Gate, pass| match others {
+            Some(Others::Unchanged) => gate.changed.is_none(),
+            Some(Others::Unknown) => pass == Pass::Unseen,
+            None => pass != Pass::Asked,
+        };
+        let left = self.gates.iter().zip(passes).filter(|(gate, pass)| is_left(gate, *pass));
+        left.for_each(|(gate, _)| gate.find(change, found));
+    }
+
+    fn finish(&mut self) {
+        if self.gates.len() <= FEW_GATES {
+            return;
+        }
+        for (number, gate) in (0..).zip(&self.gates) {
+            if let Some(path) = gate.changed.as_deref() {
+                let column = path.split('.').next().unwrap_or(path);
+                self.by_column.entry(column.as_bytes().into()).or_default().push(number);
+            }
+        }
+    }
+}
+
 impl Gate {
+    /// Whether it needs a part of a column to change. What cannot be read in a column that is the same as before leaves its parts
+    /// unknown.
+    fn is_of_a_part(&self) -> bool {
+        self.changed.as_ref().is_some_and(|path| path.contains('.'))
+    }
+
     /// Asks first what is answered by one row, since most changes are decided by a value.
     #[inline]
     fn find<'i>(&'i self, change: &Change, found: &mut Found<'i>) {

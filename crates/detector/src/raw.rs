@@ -163,7 +163,7 @@ impl<'c> Raw<'c> {
     }
 
     /// Whether the two are the same bytes, and so certainly the same value.
-    fn identical(self, other: Self) -> bool {
+    pub(crate) fn identical(self, other: Self) -> bool {
         match (self, other) {
             (Self::Bson { tag: left, bytes: left_bytes }, Self::Bson { tag: right, bytes: right_bytes }) => {
                 left == right && left_bytes == right_bytes

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 pub struct Registry {
     detectors: Vec<Detector>,
     /// The plan of each detector, where it has one.
-    plans: Vec<Option<Plan>>,
+    plans: Arc<[Option<Plan>]>,
     index: Arc<Index>,
     /// The names of those that were filtered out.
     left_out: Vec<&'static str>,
@@ -110,7 +110,7 @@ impl Registry {
 
     /// The registry of sorted detectors.
     fn of(detectors: Vec<Detector>, left_out: Vec<&'static str>) -> Self {
-        let plans: Vec<_> = detectors.iter().map(Detector::plan).collect();
+        let plans: Arc<[_]> = detectors.iter().map(Detector::plan).collect();
         Self { index: Arc::new(Index::new(&plans)), detectors, plans, left_out }
     }
 
@@ -152,7 +152,7 @@ impl Registry {
 
     /// The detectors that have a plan, each with it.
     pub(crate) fn planned(&self) -> impl Iterator<Item = (&Detector, &Plan)> {
-        self.detectors.iter().zip(&self.plans).filter_map(|(detector, plan)| Some((detector, plan.as_ref()?)))
+        self.detectors.iter().zip(&*self.plans).filter_map(|(detector, plan)| Some((detector, plan.as_ref()?)))
     }
 
     fn place(&self, name: &str) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! Which document does a change carry from before and after, and where in its bytes is a field of it?
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use crate::raw::json::{self, Span};
@@ -111,6 +112,23 @@ impl Row {
             }
         };
         Ok(found.map(|field| field.value))
+    }
+
+    /// How many top-level fields there are.
+    pub(super) fn width(&self, body: &Body) -> Result<usize, Malformed> {
+        self.fields(body).map(<[Field]>::len)
+    }
+
+    /// The top-level fields by name, in order.
+    pub(super) fn columns<'b>(&'b self, body: &'b Body) -> Result<impl Iterator<Item = (Cow<'b, [u8]>, Slot)>, Malformed> {
+        let name = move |field: &'b Field| match body {
+            Body::Bson { bytes, .. } => Cow::Borrowed(key_bytes(bytes, field.key)),
+            Body::Json(text) => match field_key(text, field).name() {
+                Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+                Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+            },
+        };
+        Ok(self.fields(body)?.iter().map(move |field| (name(field), field.value)))
     }
 
     /// The names of the top-level fields, in order.

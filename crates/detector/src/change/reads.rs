@@ -346,6 +346,16 @@ impl Change {
         description.updated.map_or(Ok(()), |slot| self.raw(slot).each_entry(told))
     }
 
+    /// The top-level columns that a description names, or of which it names a part.
+    pub(super) fn each_described(&self, description: Description, mut told: impl FnMut(&[u8])) -> Result<(), Malformed> {
+        let column = |name: &[u8]| name.iter().position(|byte| *byte == b'.').unwrap_or(name.len());
+        self.each_updated(description, |name, _| told(&name[..column(name)]))?;
+        for name in self.removed(description)?.iter().chain(&self.truncated(description)?) {
+            told(&name.as_bytes()[..column(name.as_bytes())]);
+        }
+        Ok(())
+    }
+
     fn removed(&self, description: Description) -> Result<Vec<String>, Malformed> {
         let names = description.removed.map_or(Ok(Vec::new()), |slot| self.raw(slot).elements())?;
         names.into_iter().map(text).collect()

@@ -244,4 +244,18 @@ proptest! {
             }
         }
     }
+    #[test]
+    fn of_many_columns_nobody_is_left_out_either(changes in vec(changes(), 1..8)) {
+        const PATHS: [&str; 8] = ["a", "a.b", "a.c", "b", "s", "_id", "gone", "gone.x"];
+        let changed = |path: &'static str| Plan::new(HERE.all(vec![HERE.changed(Some(Constant::Text(path.into())))]));
+        let plans: Vec<_> = PATHS.map(|path| Some(changed(path))).to_vec();
+        let index = super::Index::new(&plans);
+        for change in changes.into_iter().flatten() {
+            let places = index.with_places(&change, <[u32]>::to_vec);
+
+            for (place, plan) in (0..).zip(plans.iter().flatten()) {
+                prop_assert_eq!(places.contains(&place), !plan.rules_out(&change), "{:?} {:?}", plan, change.to_json());
+            }
+        }
+    }
 }
