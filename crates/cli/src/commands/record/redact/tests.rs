@@ -161,7 +161,8 @@ fn a_document_whose_fields_begin_with_a_dollar_sign_is_looked_into() {
 
 #[test]
 fn a_key_that_two_paths_name_stays_the_one_of_its_document() {
-    let record = json!({ "id": "82ab", "collection": "c", "operation": "insert", "key": SECRET, "after": { "_id": SECRET, "id": 5 } });
+    let record =
+        json!({ "id": "82ab", "collection": "c", "operation": "insert", "key": SECRET, "after": { "_id": SECRET, "id": 5 } });
 
     let (redacted, _) = redacted(&["_id", "id"], 1, &record);
 
