@@ -37,7 +37,8 @@ pub(crate) const ABOUT: &str = "Turns database changes into named business event
 const AFTER_HELP: &str = "\
 Each command has its own --help.
 
-Settings come from flags, else from the environment, else from the config file, else they are the defaults.
+Settings come from flags, else from the environment, else from the config file, else they are the
+defaults.
 A config file with everything it may hold:
   only = [\"move.*\"]
   except = [\"*.deleted\"]
@@ -51,7 +52,7 @@ A config file with everything it may hold:
 
   [hasura]  # what is agreed with Hasura, where `listen` is set
   passphrase_header = \"x-passphrase\"
-  passphrases = [\"${HASURA_PASSPHRASE}\"]  # taken from the environment; several while they are rotated
+  passphrases = [\"${HASURA_PASSPHRASE}\"]  # from the environment; several while they are rotated
   answer_within = \"50s\"
   body_limit = 1048576
   body_timeout = \"20s\"
@@ -81,9 +82,10 @@ A config file with everything it may hold:
   [context]  # what jobs and events find with `context(\"webhook_url\")`
   webhook_url = \"https://example.com/hook\"
 
-Exit codes: 0 all went well, or it was told to stop; 1 a job or an event's own code failed; 2 wrong command line;
-65 malformed input; 66 no input; 69 a source cannot go on; 70 a fault of this program;
-73 a file cannot be created; 75 another program owns the ledger; 77 not permitted; 78 wrong configuration or set of events.";
+Exit codes: 0 all went well, or it was told to stop; 1 a job or an event's own code failed; 2 wrong
+command line; 65 malformed input; 66 no input; 69 a source cannot go on; 70 a fault of this program;
+73 a file cannot be created; 75 another program owns the ledger; 77 not permitted; 78 wrong
+configuration or set of events.";
 
 /// What a line of recorded changes may be.
 const RECORDED: &str = "\
@@ -116,9 +118,9 @@ directory is named, so that a file can be played again.";
 
 /// What there is to say of checking a database.
 const CHECKING: &str = "\
-Looks at the server, its version, the user's rights, and each collection, and says what is missing and
-how to get it. A user needs the actions `changeStream` and `find` on the database, which the role `read`
-has; for --enable-images also `dbAdmin`.
+Looks at the server, its version, the user's rights, and each collection, and says what is missing
+and how to get it. A user needs the actions `changeStream` and `find` on the database, which the
+role `read` has; for --enable-images also `dbAdmin`.
 
 Examples:
   detector check --mongodb mongodb://127.0.0.1:27017/?replicaSet=rs0 --database app
@@ -501,5 +503,16 @@ mod tests {
         for bad in ["0", "10001", "-1", "many"] {
             assert!(limits(&["p", "run", &format!("--in-flight={bad}")]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_help_says_at_its_end_is_no_wider_than_help_is_at_most() {
+        fn wider(command: &clap::Command) -> Vec<String> {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines = text.lines().filter(|line| line.chars().count() > 100).map(str::to_owned);
+            lines.chain(command.get_subcommands().flat_map(wider)).collect()
+        }
+
+        assert_eq!(wider(&Cli::command()), Vec::<String>::new());
     }
 }

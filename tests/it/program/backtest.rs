@@ -153,6 +153,25 @@ fn a_change_without_an_id_is_known_by_what_it_says_wherever_it_stands() {
 }
 
 #[test]
+fn a_comparison_that_is_to_fail_on_something_fails_where_it_looked_at_nothing() {
+    let start = Start::detector(["backtest", "one.jsonl", "--save", "kept.json"]);
+    let (ended, folder) = start.file("one.jsonl", &lines(&[moved("a", "booked", PICKED_UP)])).ended_in();
+    ended.expect(0);
+    std::fs::write(folder.path().join("other.jsonl"), lines(&[moved("b", "booked", PICKED_UP)])).unwrap();
+    let compare = |arguments: &[&str]| {
+        let mut start = Start::detector([&["backtest", "other.jsonl", "--against", "kept.json"], arguments].concat());
+        start.command.current_dir(folder.path());
+        start.ended()
+    };
+
+    let told = compare(&[]).expect(0);
+    let failed = compare(&["--fail-on", "removed"]).expect(66);
+
+    assert!(told.err.contains("Not compared: 1 change that is not in it"), "{}", told.err);
+    assert!(failed.err.contains("no change in other.jsonl is in `kept.json`, so nothing was compared"), "{}", failed.err);
+}
+
+#[test]
 fn near_misses_name_the_clause_that_alone_did_not_hold() {
     let arguments = ["backtest", "-", "--near-misses", "--event", "move.pickup.*"];
     let ended = Start::detector(arguments).input(week()).ended().expect(0);

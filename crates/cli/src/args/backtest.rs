@@ -25,8 +25,8 @@ Examples:
   detector backtest --ledger --data detector-data --json
 
 Exit codes: 0 all went well; 1 the comparison has what --fail-on names, or an event's own code
-failed; 2 wrong command line; 65 a line is no change; 66 no input; 70 a rule contradicts its event,
-which is a fault of this program.";
+failed; 2 wrong command line; 65 a line is no change; 66 no input, or with --fail-on none that the
+kept run has; 70 a rule contradicts its event, which is a fault of this program.";
 
 /// Which changes the events are tried on, and what is made of that.
 #[derive(Debug, Args)]

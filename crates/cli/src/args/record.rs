@@ -17,13 +17,14 @@ Each change becomes a line of the file, with all that it says, for `backtest`, `
 `run --file`. No event is asked and no job runs. Ctrl-C ends, and the file has every change up to
 then. `check` says beforehand whether all is there that this needs.
 
---redact names a field by its path, as events do: `after.email`, or `email`, which is the same. It is
-replaced wherever a document or an update says it (before, after, what was written, the key), in
+--redact names a field by its path, as events do: `after.email`, or `email`, which is the same. It
+is replaced wherever a document or an update says it (before, after, what was written, the key), in
 elements of arrays too, and with everything below it; the names of fields stay. In its place stands
 something of the same type that is made from the value with a random key of this run, which is kept
 nowhere: equal values stay equal, so that what changed still changes, and nobody can tell what they
-were, nor compare them with another file. Null stays null. Where a key is replaced, so is the change's
-id, which holds it. An event whose rule compares such a field with a value does not fire any more.
+were, nor compare them with another file. Null stays null. Where a key is replaced, so is the
+change's id, which holds it. An event whose rule compares such a field with a value does not fire
+any more.
 
 Examples:
   detector record --mongodb $URI --database app --for 10m --out changes.jsonl

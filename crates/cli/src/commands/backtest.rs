@@ -9,6 +9,7 @@ mod tally;
 mod trial;
 mod words;
 
+use std::path::Path;
 use std::time::Instant;
 
 use event_detector::{NearMiss, NearMisses, Registry};
@@ -76,6 +77,11 @@ pub(crate) async fn backtest(mut program: Program, what: &Backtest) -> Result<Ex
     }
     if form != Form::Json {
         say(&words::ending(&ended, what));
+    }
+    if let (Some(against), Some(kept), false) = (&ended.against, &what.against, what.fail_on.is_empty())
+        && against.new_changes == ended.trial.changes
+    {
+        return Err(nothing_compared(&ended, kept));
     }
     Ok(exit(&ended, what))
 }
@@ -150,6 +156,12 @@ fn nothing(ended: &Ended<'_>) -> Failure {
         lines => Failure::new(Exit::BadData, format!("of {} in {} none is a change", count(lines, "line"), ended.from))
             .with_hint("`detect --help` says what a line may be"),
     }
+}
+
+/// The failure that a comparison is which is to fail on something, and looked at nothing.
+fn nothing_compared(ended: &Ended<'_>, kept: &Path) -> Failure {
+    let message = format!("no change in {} is in `{}`, so nothing was compared", ended.from, kept.display());
+    Failure::new(Exit::NoInput, message).with_hint("compare with a run that `--save` kept of the same changes")
 }
 
 /// The events with their rules, as they are kept.

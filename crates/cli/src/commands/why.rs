@@ -65,9 +65,15 @@ pub(crate) async fn why(program: &Program, what: &Why) -> Result<Exit, Failure> 
         return Err(Failure::new(Exit::NoInput, format!("there is no change in `{}`", what.change)));
     }
     if seen > 0 && what.event.is_empty() && matches!(form, Form::Full(_)) {
-        say(&format!("\n`{}why --change {} --event NAME` shows each clause of an event.", super::program(), clean(&what.change)));
+        say(&format!("\n`{}why {} --event NAME` shows each clause of an event.", super::program(), again(what)));
     }
     Ok(exit)
+}
+
+/// What names the change on the command line, once more.
+fn again(what: &Why) -> String {
+    let data = what.kept.data.as_ref().map(|dir| format!("--data {} ", clean(&dir.display().to_string())));
+    format!("{}--change {}", data.unwrap_or_default(), clean(&what.change))
 }
 
 /// A change with its events as JSON.

@@ -44,6 +44,8 @@ pub(super) struct Compared {
     pub(super) added: u64,
     pub(super) removed: u64,
     pub(super) undecided: u64,
+    /// Those of the undecided ones that did not fire before, so that they do not stand with the removed ones.
+    pub(super) became_undecided: u64,
     pub(super) unchanged: u64,
     /// What its rule was and what it is, clause by clause.
     pub(super) rule: Rules,
@@ -148,10 +150,10 @@ impl Against {
             return;
         };
         self.met[at] = true;
-        let mut both: Vec<(usize, Said, Said)> = match self.said.get(&known.digest) {
-            Some(at) => {
-                self.saved.said[*at].said().filter_map(|(event, said)| Some((self.of_saved[event]?, said, Said::No))).collect()
-            }
+        // Another change with the same digest said something else.
+        let then = self.said.get(&known.digest).map(|at| &self.saved.said[*at]).filter(|then| then.id == change.id());
+        let mut both: Vec<(usize, Said, Said)> = match then {
+            Some(then) => then.said().filter_map(|(event, said)| Some((self.of_saved[event]?, said, Said::No))).collect(),
             None => Vec::new(),
         };
         for (event, said) in now {
@@ -185,7 +187,7 @@ impl Against {
 impl Compared {
     fn new(name: String, stands: Stands, saved: Option<&SavedEvent>, registry: &Registry) -> Self {
         let rule = Rules { then: saved.and_then(|saved| saved.rule.clone()), now: registry.plan(&name).map(rule::texts) };
-        Self { name, stands, added: 0, removed: 0, undecided: 0, unchanged: 0, rule, firings: Vec::new() }
+        Self { name, stands, added: 0, removed: 0, undecided: 0, became_undecided: 0, unchanged: 0, rule, firings: Vec::new() }
     }
 
     pub(super) fn number(&self, kind: Difference) -> u64 {
@@ -193,6 +195,14 @@ impl Compared {
             Difference::Added => self.added,
             Difference::Removed => self.removed,
             Difference::Undecided => self.undecided,
+        }
+    }
+
+    /// How many there are to be told of one kind; each is told once.
+    pub(super) fn told(&self, kind: Difference) -> u64 {
+        match kind {
+            Difference::Undecided => self.became_undecided,
+            Difference::Added | Difference::Removed => self.number(kind),
         }
     }
 
@@ -212,13 +222,14 @@ impl Compared {
             (Said::No | Said::Failed, Said::Undecided) => Difference::Undecided,
             _ => return,
         };
-        match kind {
-            Difference::Added => self.added += 1,
-            Difference::Removed => self.removed += 1,
-            Difference::Undecided => {}
-        }
         self.undecided += u64::from(now == Said::Undecided);
-        if self.firings.iter().filter(|firing| firing.kind == kind).count() >= limit {
+        let number = match kind {
+            Difference::Added => &mut self.added,
+            Difference::Removed => &mut self.removed,
+            Difference::Undecided => &mut self.became_undecided,
+        };
+        *number += 1;
+        if *number > limit as u64 {
             return;
         }
         self.firings.push(Firing {

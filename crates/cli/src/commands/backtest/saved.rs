@@ -151,6 +151,7 @@ impl Saved {
 
 fn unsaved(path: &Path, why: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::BadData, format!("`{}` is no run that `backtest --save` kept: {why}", path.display()))
+        .with_hint("`backtest … --save FILE` keeps one")
 }
 
 #[cfg(test)]

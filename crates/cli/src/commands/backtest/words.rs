@@ -98,7 +98,9 @@ pub(super) fn full(ended: &Ended<'_>, look: Look) -> String {
         }
     }
     if let Some(against) = &ended.against {
-        text.push_str(&compared(against, look));
+        let compared = compared(against, look);
+        let gap = if compared.is_empty() { "" } else { "\n" };
+        text = text + gap + &compared;
     }
     text
 }
@@ -117,7 +119,7 @@ fn row(tally: &Tally, fails: bool, look: Look) -> String {
 
 /// What differs from the run that was kept.
 fn compared(against: &Against, look: Look) -> String {
-    let mut text = String::from("\n");
+    let mut text = String::new();
     for event in against.events.iter().filter(|event| event.differs() || event.stands != Stands::InBoth) {
         let _infallible = writeln!(text, "{}  {}", look.strong(&clean(&event.name)), numbers(event));
         match event.stands {
@@ -127,13 +129,12 @@ fn compared(against: &Against, look: Look) -> String {
         }
         for kind in [Difference::Removed, Difference::Added, Difference::Undecided] {
             let shown = event.firings.iter().filter(|firing| firing.kind == kind);
-            let mut rest = event.number(kind);
+            let mut rest = event.told(kind);
             for firing in shown {
                 rest = rest.saturating_sub(1);
                 text.push_str(&lines(firing, event.rule.now.is_some(), look));
             }
-            // Those that were removed because they are undecided now stand with the removed ones.
-            if kind != Difference::Undecided && rest > 0 {
+            if rest > 0 {
                 let _infallible =
                     writeln!(text, "   {}", look.dim(&format!("and {} more {} (--limit)", HumanCount(rest), kind.as_str())));
             }

@@ -14,6 +14,27 @@ const EXACT: u64 = 1 << 53;
 /// The milliseconds of some hundred years.
 const CENTURY: u64 = 100 * 365 * 86_400_000;
 
+/// The names in objects that are a value that JSON lacks.
+const KINDS: [&str; 17] = [
+    "$binary",
+    "$code",
+    "$date",
+    "$dbPointer",
+    "$maxKey",
+    "$minKey",
+    "$numberDecimal",
+    "$numberDouble",
+    "$numberInt",
+    "$numberLong",
+    "$oid",
+    "$regularExpression",
+    "$scope",
+    "$symbol",
+    "$timestamp",
+    "$undefined",
+    "$uuid",
+];
+
 /// Replaces the values of fields.
 pub(super) struct Redaction {
     key: [u8; 32],
@@ -52,6 +73,13 @@ impl Redaction {
     /// Replaces the fields in a change, as [`Change::to_json`](event_detector::Change::to_json) writes it.
     pub(super) fn apply(&mut self, record: &mut Value) {
         let start = Followed((0..self.ways.len()).map(|way| (way, 0)).collect());
+        // Before the images, which tell what the key is.
+        if self.key_of(record, &start) {
+            // A resume token has the key in it.
+            if let Some(id) = record.get_mut("id") {
+                *id = self.stand_in(id);
+            }
+        }
         for image in ["before", "after"] {
             if let Some(image) = record.get_mut(image) {
                 self.walk(image, &start);
@@ -60,25 +88,29 @@ impl Redaction {
         if let Some(written) = record.pointer_mut("/updateDescription/updatedFields") {
             self.walk(written, &start);
         }
-        if record.get_mut("key").is_some_and(|key| self.key_of(key, &start)) {
-            // A resume token has the key in it.
-            if let Some(id) = record.get_mut("id") {
-                *id = self.stand_in(id);
-            }
-        }
     }
 
-    /// Replaces fields of a document key; false where it has none of them.
-    fn key_of(&mut self, key: &mut Value, start: &Followed) -> bool {
+    /// Replaces fields of the document key; false where it has none of them.
+    fn key_of(&mut self, record: &mut Value, start: &Followed) -> bool {
+        let id = ["before", "after"].into_iter().find_map(|image| record.get(image)?.get("_id")).cloned();
+        let Some(key) = record.get_mut("key") else { return false };
         let before = key.clone();
-        let is_whole = key.as_object().is_some_and(|key| key.contains_key("_id"));
-        if !is_whole {
+        let names: &[&str] = match (key.get("_id"), id) {
             // It is the `_id` itself, or, of a row, the column `id`.
-            for name in ["_id", "id"] {
+            (None, _) => &["_id", "id"],
+            // It is of a sharded collection, and has the `_id` in it.
+            (Some(_), Some(id)) if id != *key => &[],
+            // It is an `_id` that has an `_id` in it, or nobody can tell.
+            (Some(_), _) => &["_id"],
+        };
+        for name in names {
+            if *key == before {
                 self.meet(name, key, start);
             }
         }
-        self.walk(key, start);
+        if *key == before {
+            self.walk(key, start);
+        }
         *key != before
     }
 
@@ -219,9 +251,9 @@ impl Redaction {
     }
 }
 
-/// Whether an object is a value that JSON lacks.
+/// Whether an object is a value that JSON lacks, and not a document whose fields begin in the same way, such as a `DBRef`.
 fn is_scalar(members: &Map<String, Value>) -> bool {
-    !members.is_empty() && members.keys().all(|name| name.starts_with('$'))
+    !members.is_empty() && members.keys().all(|name| KINDS.contains(&name.as_str()))
 }
 
 #[cfg(test)]

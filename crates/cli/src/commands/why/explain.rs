@@ -133,6 +133,9 @@ fn rows<'e>(event: &EventExplanation, root: &'e ExplainedClause, look: Look) -> 
 
 fn add<'e>(rows: &mut Vec<Row<'e>>, event: &EventExplanation, clause: &'e ExplainedClause, depth: usize, look: Look) {
     let words = match clause.form {
+        // What a `let` asks, needed or not, is an alternative to it.
+        Form::All if clause.clauses.is_empty() => "always".to_owned(),
+        Form::Any if clause.clauses.is_empty() => "never".to_owned(),
         Form::All => "all of".to_owned(),
         Form::Any => "one of".to_owned(),
         Form::Not => "not".to_owned(),
@@ -179,8 +182,13 @@ impl Row<'_> {
         }
     }
 
+    /// Whether it says how clauses are joined, and looks at nothing itself.
+    fn joins(&self) -> bool {
+        matches!(self.clause.form, Form::All | Form::Any | Form::Not)
+    }
+
     fn expected(&self) -> String {
-        if self.clause.clauses.is_empty() { clean(&self.clause.expected).into_owned() } else { String::new() }
+        if self.joins() { String::new() } else { clean(&self.clause.expected).into_owned() }
     }
 
     fn actual(&self) -> String {
@@ -252,7 +260,7 @@ fn stacked(text: &mut String, rows: &[Row<'_>], look: Look, width: usize) {
         let words = row.styled(&format!("{}{note}", shortened(&row.text, MAX_ALONE)), look);
         let mark_gap = if row.mark(look).width() < 3 && look == Look::Plain { 3 - row.mark(look).width() } else { 0 };
         let _infallible = write!(text, "{:INDENT$}{}{:mark_gap$}  {words}", "", row.styled_mark(look), "");
-        if !row.clause.clauses.is_empty() {
+        if row.joins() {
             let _infallible = writeln!(text);
             continue;
         }

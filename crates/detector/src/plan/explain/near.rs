@@ -15,7 +15,8 @@ use super::super::{Clause, Condition, Plan};
 /// It asks every clause of every plan, so it is for those who ask for it. Opaque code is asked too, where it can be.
 #[derive(Debug, Clone, Default)]
 pub struct NearMisses {
-    counts: Vec<NearMiss>,
+    /// By the place of the event among those with a plan, so that no clause is looked for among those of all events.
+    counts: Vec<Vec<NearMiss>>,
 }
 
 /// A clause that alone kept its event from happening, and how often.
@@ -35,32 +36,36 @@ pub struct NearMiss {
 impl NearMisses {
     /// A count of nothing yet, with room for the events of `registry`.
     pub fn new(registry: &Registry) -> Self {
-        Self { counts: Vec::with_capacity(registry.detectors().len()) }
+        Self { counts: Vec::with_capacity(registry.planned().count()) }
     }
 
     /// Counts the events of `registry` that `change` nearly is.
     pub fn note(&mut self, registry: &Registry, change: &Change) {
-        for (detector, plan) in registry.planned() {
+        for (place, (detector, plan)) in registry.planned().enumerate() {
             for clause in plan.near_misses(change) {
-                self.count(detector.name(), clause);
+                self.count(place, detector.name(), clause);
             }
         }
     }
 
-    fn count(&mut self, event: &'static str, clause: &Clause) {
+    fn count(&mut self, place: usize, event: &'static str, clause: &Clause) {
+        if self.counts.len() <= place {
+            self.counts.resize_with(place + 1, Vec::new);
+        }
         // Two clauses of one line that read the same are the same.
         let words: Cow<'_, str> = clause.words();
         let known = |miss: &&mut NearMiss| miss.event == event && miss.line == clause.line() && miss.clause == words;
-        match self.counts.iter_mut().find(known) {
+        match self.counts[place].iter_mut().find(known) {
             Some(miss) => miss.count += 1,
-            None => self.counts.push(NearMiss { event, clause: words.into_owned(), line: clause.line(), count: 1 }),
+            None => self.counts[place].push(NearMiss { event, clause: words.into_owned(), line: clause.line(), count: 1 }),
         }
     }
 
     /// The counts, by event, the most frequent clause of each first.
-    pub fn into_counts(mut self) -> Vec<NearMiss> {
-        self.counts.sort_by(|one, other| (one.event, other.count, one.line).cmp(&(other.event, one.count, other.line)));
-        self.counts
+    pub fn into_counts(self) -> Vec<NearMiss> {
+        let mut counts = self.counts.into_iter().flatten().collect::<Vec<_>>();
+        counts.sort_by(|one, other| (one.event, other.count, one.line).cmp(&(other.event, one.count, other.line)));
+        counts
     }
 }
 

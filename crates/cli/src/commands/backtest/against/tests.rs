@@ -136,6 +136,31 @@ fn what_fired_and_is_undecided_now_is_removed_and_undecided_and_what_said_no_is_
 }
 
 #[test]
+fn of_each_kind_as_many_are_told_as_were_asked_for_and_the_rest_is_counted() {
+    let changes = ["a", "b", "c"].map(|id| moved(id, "new"));
+    let kept = keep(&registry([done()]), &changes, true);
+    let unknown = Detector::new("move.done", |change| change.column_changed("other"));
+
+    let against = compare(&kept, &registry([unknown]), &changes, 2);
+
+    let event = &against.events[0];
+    assert_eq!((event.firings.len(), event.told(Difference::Undecided), event.told(Difference::Removed)), (2, 3, 0));
+}
+
+#[test]
+fn another_change_with_the_same_digest_is_not_taken_for_the_one_of_which_something_was_said() {
+    let (fired, other) = (moved("a", "done"), moved("b", "new"));
+    let kept = keep(&registry([done()]), std::slice::from_ref(&fired), true);
+    let registry = registry([done()]);
+    let mut against = Against::read(&kept.path().join("run.json"), &registry, 5).unwrap();
+
+    let same_digest = Ids::default().meet(fired.id());
+    against.meet(&registry, &other, same_digest, std::iter::empty(), String::new);
+
+    assert_eq!(numbers(&against.events[0]), (0, 0, 0, 0));
+}
+
+#[test]
 fn an_event_that_is_new_adds_and_one_that_is_gone_removes_but_one_that_is_left_out_does_neither() {
     let changes = [moved("a", "done")];
     let other = Detector::new("move.other", |_| true);

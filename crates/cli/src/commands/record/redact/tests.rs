@@ -124,3 +124,47 @@ fn a_path_that_is_not_there_replaces_nothing_and_names_only_whole_names() {
     assert_eq!(record, update());
     assert_eq!(replaced, [0; 4]);
 }
+
+#[test]
+fn an_id_that_is_a_document_with_an_id_in_it_is_no_key_of_a_sharded_collection() {
+    let id = json!({ "_id": 1, "email": SECRET });
+    let record = |after: Option<Value>| {
+        let mut record = json!({ "id": "82ab", "collection": "c", "operation": "insert", "key": id });
+        record.as_object_mut().unwrap().extend(after.map(|id| ("after".to_owned(), json!({ "_id": id }))));
+        record
+    };
+
+    for path in ["_id", "_id.email"] {
+        for after in [None, Some(id.clone())] {
+            let (redacted, _) = redacted(&[path], 1, &record(after.clone()));
+
+            assert!(!redacted.to_string().contains(SECRET) && redacted["id"] != "82ab", "{path}: {redacted}");
+            assert!(after.is_none() || redacted["key"] == redacted["after"]["_id"], "{redacted}");
+        }
+    }
+    let (sharded, _) = redacted(&["_id"], 1, &record(Some(json!(1))));
+    assert_eq!((&sharded["key"]["email"], &sharded["key"]["_id"]), (&json!(SECRET), &sharded["after"]["_id"]));
+}
+
+#[test]
+fn a_document_whose_fields_begin_with_a_dollar_sign_is_looked_into() {
+    let reference = json!({ "$ref": "users", "$id": SECRET });
+    let record = json!({ "id": "82ab", "collection": "c", "operation": "insert", "key": 1, "after": { "owner": reference } });
+
+    for path in ["owner.$id", "owner"] {
+        let (redacted, replaced) = redacted(&[path], 1, &record);
+
+        assert!(!redacted.to_string().contains(SECRET), "{redacted}");
+        assert_eq!((replaced, redacted["after"]["owner"]["$id"].is_string()), (vec![1], true), "{redacted}");
+    }
+}
+
+#[test]
+fn a_key_that_two_paths_name_stays_the_one_of_its_document() {
+    let record =
+        json!({ "id": "82ab", "collection": "c", "operation": "insert", "key": SECRET, "after": { "_id": SECRET, "id": 5 } });
+
+    let (redacted, _) = redacted(&["_id", "id"], 1, &record);
+
+    assert_eq!(redacted["key"], redacted["after"]["_id"]);
+}

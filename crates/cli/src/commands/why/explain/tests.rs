@@ -245,6 +245,25 @@ fn conditions_that_are_made_of_others_are_a_tree() {
 }
 
 #[test]
+fn what_a_let_asks_needed_or_not_is_an_alternative_to_what_always_is() {
+    let plan = || {
+        let asked = "let done = change.column_changed(\"other\");";
+        let eager = At(asked, 15).any(vec![changed("other", "change.column_changed(\"other\")"), At(asked, 15).all(Vec::new())]);
+        Plan::new(At("", 14).all(vec![eager, moves()]))
+    };
+    let detector = || Detector::new("move.done", |change| change.collection() == "moves").with_plan(plan);
+
+    for width in [None, Some(60)] {
+        let text = shown(detector(), &update("a", "b"), Look::Plain, width);
+
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        let place = lines.iter().position(|line| line.trim_start().starts_with("yes     always")).expect(&text);
+        assert!(!text.contains("all of") && !text.contains("each of these"), "{text}");
+        assert!(lines[place + 1].contains("change.collection()"), "{text}");
+    }
+}
+
+#[test]
 fn code_that_panics_is_told_where_the_event_comes_to_it_and_where_it_does_not() {
     let change: Change = Change::insert("moves").key(1).after(json!({ "weight": null })).into();
     let guarded = made("move.heavy", |change| weighs(change, 0) && weighs(change, 1), weight);
