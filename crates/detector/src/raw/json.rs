@@ -24,6 +24,11 @@ impl Span {
         &text[self.start as usize..self.end as usize]
     }
 
+    /// As [`of`](Self::of), without a look at where its characters begin.
+    pub(crate) fn bytes_of(self, text: &str) -> &[u8] {
+        &text.as_bytes()[self.start as usize..self.end as usize]
+    }
+
     pub(crate) fn len(self) -> usize {
         (self.end - self.start) as usize
     }
@@ -62,11 +67,13 @@ impl<'t> Key<'t> {
     /// Whether the key, escapes resolved, is `name`.
     #[inline]
     pub(crate) fn is(&self, name: &str) -> bool {
-        if self.escaped { self.name() == name } else { self.bytes() == name.as_bytes() }
+        self.with_name(|bytes| bytes == name.as_bytes())
     }
 
-    fn bytes(&self) -> &'t [u8] {
-        &self.source.as_bytes()[self.span.start as usize..self.span.end as usize]
+    /// Tells the bytes of [`name`](Self::name).
+    #[inline(always)]
+    pub(crate) fn with_name<T>(&self, told: impl FnOnce(&[u8]) -> T) -> T {
+        if self.escaped { told(self.name().as_bytes()) } else { told(self.span.bytes_of(self.source)) }
     }
 }
 
@@ -619,9 +626,21 @@ fn skip_value(bytes: &[u8], mut at: usize) -> usize {
     }
 }
 
+/// Whether there are escapes in what stands between the quotes of a checked string: eight bytes at a time, and the last eight
+/// again.
+#[inline]
+pub(crate) fn has_escapes(between: &[u8]) -> bool {
+    let Some(last) = between.last_chunk() else { return between.iter().fold(false, |any, byte| any | (*byte == b'\\')) };
+    let found = |chunk: &[u8; 8]| {
+        let differs = u64::from_le_bytes(*chunk) ^ (EACH * u64::from(b'\\'));
+        differs.wrapping_sub(EACH) & !differs & (EACH << 7)
+    };
+    between.as_chunks().0.iter().fold(found(last), |all, chunk| all | found(chunk)) != 0
+}
+
 /// The text that stands between the quotes of a checked string, escapes resolved.
 pub(crate) fn unescape(between: &str) -> Cow<'_, str> {
-    if !between.contains('\\') {
+    if !has_escapes(between.as_bytes()) {
         return Cow::Borrowed(between);
     }
     serde_json::from_str(&format!("\"{between}\"")).map_or(Cow::Borrowed(between), Cow::Owned)
