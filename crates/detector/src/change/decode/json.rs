@@ -333,7 +333,7 @@ pub(super) fn row(
     mut fields: Vec<Field>,
     pointer: &'static str,
 ) -> Result<Option<Image>, DecodeError> {
-    match span.map(|span| (span, span.of(text).as_bytes().first())) {
+    match span.map(|span| (span, span.bytes_of(text).first())) {
         None | Some((_, Some(b'n'))) => Ok(None),
         Some((span, Some(b'{'))) => {
             let inside = |field: &Field| span.start < field.key.start && field.key.end < span.end;
