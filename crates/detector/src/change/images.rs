@@ -108,7 +108,13 @@ impl Row {
                 fields.iter().find(|field| field.key.len() == name.len() && key_bytes(bytes, field.key) == name.as_bytes())
             }
             Body::Json(text) => {
-                fields.iter().find(|field| (field.escaped || field.key.len() == name.len()) && field_key(text, field).is(name))
+                let bytes = text.as_bytes();
+                // Most of the same length begin otherwise. Where an empty key ends, there is its quote.
+                let first = name.bytes().next().unwrap_or(b'"');
+                let plain = |key: Span| {
+                    key.len() == name.len() && bytes[key.start as usize] == first && key_bytes(bytes, key) == name.as_bytes()
+                };
+                fields.iter().find(|field| if field.escaped { field_key(text, field).is(name) } else { plain(field.key) })
             }
         };
         Ok(found.map(|field| field.value))

@@ -139,7 +139,7 @@ pub(super) fn event(text: String, found: &mut Found, rules: Rules<'_>) -> Result
             });
         }
     };
-    if found.data.is_none_or(|data| !data.of(&text).starts_with('{')) {
+    if found.data.is_none_or(|data| !data.bytes_of(&text).starts_with(b"{")) {
         return Err(DecodeError::missing("/event/data", "an object with `old` and `new`"));
     }
     let collection = collection(&text, found.table, operation, "/table/name")?;
@@ -231,7 +231,7 @@ fn document(text: &str, payload: Field) -> Result<Image, DecodeError> {
 
 #[inline]
 fn id(text: &str, id: Option<Span>, rules: Rules<'_>) -> Result<Text, DecodeError> {
-    let written = id.filter(|id| id.of(text) != "null").ok_or_else(|| DecodeError::missing("/id", "a string"))?;
+    let written = id.filter(|id| id.bytes_of(text) != b"null").ok_or_else(|| DecodeError::missing("/id", "a string"))?;
     let id = place(text, Some(written)).filter(|id| {
         let id = match id {
             Text::At(span) => span.of(text),

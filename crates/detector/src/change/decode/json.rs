@@ -78,87 +78,44 @@ impl<'t> Visitor<'t> for Found {
 
     #[inline]
     fn enter(&self, place: Place, key: Key<'t>) -> Option<Place> {
-        Some(match place {
-            Place::Root => match &*key.name() {
-                "event" => Place::HasuraEvent,
-                "table" => Place::HasuraTable,
-                "_id" => Place::MongoId,
-                "ns" => Place::Namespace,
-                "updateDescription" => Place::UpdateDescription,
-                "fullDocument" | "after" => Place::RowAfter,
-                "fullDocumentBeforeChange" | "before" => Place::RowBefore,
-                _ => return None,
-            },
-            Place::HasuraEvent if key.is("data") => Place::HasuraData,
-            Place::HasuraData if key.is("new") => Place::RowAfter,
-            Place::HasuraData if key.is("old") => Place::RowBefore,
-            _ => return None,
-        })
+        match place {
+            Place::RowBefore | Place::RowAfter => None,
+            _ => key.with_name(|name| enter_envelope(place, name)),
+        }
     }
 
     #[inline]
     fn member(&mut self, place: Place, key: Key<'t>, value: Span) {
         let field = || Field { key: key.span, escaped: key.escaped, value: Slot::json(value) };
-        let place_of = match place {
-            Place::RowBefore => return note(&mut self.before_fields, field()),
-            Place::RowAfter => return note(&mut self.after_fields, field()),
-            Place::Root => match &*key.name() {
-                "id" => &mut self.id,
-                "operationType" => &mut self.operation_type,
-                "operation" => &mut self.operation,
-                "event" => &mut self.event,
-                "delivery_info" => &mut self.delivery,
-                "source" => &mut self.source,
-                "database" => &mut self.database,
-                "collection" => &mut self.collection,
-                "documentKey" => &mut self.document_key,
-                "key" => &mut self.key,
-                "before" => &mut self.before,
-                "after" => &mut self.after,
-                "after_image" => &mut self.after_image,
-                "fullDocument" => &mut self.full_document,
-                "fullDocumentBeforeChange" => &mut self.full_document_before,
-                "created_at" => &mut self.created_at,
-                "wallTime" => &mut self.wall_time,
-                "committed_at" => &mut self.committed_at,
-                "lsid" => &mut self.lsid,
-                "txnNumber" => &mut self.txn_number,
-                "session" => &mut self.session,
-                "context" => &mut self.context,
-                "correlation_id" => &mut self.correlation,
-                _ => return,
-            },
-            Place::MongoId if key.is("_data") => &mut self.resume_token,
-            Place::Namespace if key.is("db") => &mut self.ns_database,
-            Place::Namespace if key.is("coll") => &mut self.ns_collection,
-            Place::UpdateDescription => match &*key.name() {
-                "updatedFields" => &mut self.updated_fields,
-                "removedFields" => &mut self.removed_fields,
-                "truncatedArrays" => &mut self.truncated_arrays,
-                _ => return,
-            },
-            Place::HasuraEvent => match &*key.name() {
-                "op" => &mut self.hasura_op,
-                "data" => &mut self.data,
-                "session_variables" => &mut self.session_variables,
-                "trace_context" => &mut self.trace,
-                _ => return,
-            },
-            Place::HasuraData if key.is("new") => &mut self.new,
-            Place::HasuraData if key.is("old") => &mut self.old,
-            Place::HasuraTable if key.is("name") => &mut self.table,
-            Place::HasuraTable if key.is("schema") => &mut self.schema,
-            _ => return,
-        };
-        *place_of = Some(value);
+        match place {
+            Place::RowBefore => note(&mut self.before_fields, field()),
+            Place::RowAfter => note(&mut self.after_fields, field()),
+            _ => key.with_name(|name| self.envelope_member(place, name, value)),
+        }
     }
+}
+
+/// As [`Visitor::enter`], outside of the rows. (Bytes are told apart by their length first, which texts are not.)
+#[inline(never)]
+fn enter_envelope(place: Place, name: &[u8]) -> Option<Place> {
+    Some(match (place, name) {
+        (Place::Root, b"event") => Place::HasuraEvent,
+        (Place::Root, b"table") => Place::HasuraTable,
+        (Place::Root, b"_id") => Place::MongoId,
+        (Place::Root, b"ns") => Place::Namespace,
+        (Place::Root, b"updateDescription") => Place::UpdateDescription,
+        (Place::Root, b"fullDocument" | b"after") | (Place::HasuraData, b"new") => Place::RowAfter,
+        (Place::Root, b"fullDocumentBeforeChange" | b"before") | (Place::HasuraData, b"old") => Place::RowBefore,
+        (Place::HasuraEvent, b"data") => Place::HasuraData,
+        _ => return None,
+    })
 }
 
 /// Notes a field; most rows have no more than the first allocation holds.
 #[inline]
 fn note(fields: &mut Vec<Field>, field: Field) {
     if fields.capacity() == 0 {
-        fields.reserve(16);
+        *fields = Vec::with_capacity(16);
     }
     fields.push(field);
 }
@@ -180,13 +137,64 @@ pub(super) fn decode(text: String) -> Result<Change, DecodeError> {
 }
 
 impl Found {
+    /// As [`Visitor::member`], outside of the rows.
+    #[inline(never)]
+    fn envelope_member(&mut self, place: Place, name: &[u8], value: Span) {
+        let place_of = match place {
+            Place::Root => match name {
+                b"id" => &mut self.id,
+                b"operationType" => &mut self.operation_type,
+                b"operation" => &mut self.operation,
+                b"event" => &mut self.event,
+                b"delivery_info" => &mut self.delivery,
+                b"source" => &mut self.source,
+                b"database" => &mut self.database,
+                b"collection" => &mut self.collection,
+                b"documentKey" => &mut self.document_key,
+                b"key" => &mut self.key,
+                b"before" => &mut self.before,
+                b"after" => &mut self.after,
+                b"after_image" => &mut self.after_image,
+                b"fullDocument" => &mut self.full_document,
+                b"fullDocumentBeforeChange" => &mut self.full_document_before,
+                b"created_at" => &mut self.created_at,
+                b"wallTime" => &mut self.wall_time,
+                b"committed_at" => &mut self.committed_at,
+                b"lsid" => &mut self.lsid,
+                b"txnNumber" => &mut self.txn_number,
+                b"session" => &mut self.session,
+                b"context" => &mut self.context,
+                b"correlation_id" => &mut self.correlation,
+                _ => return,
+            },
+            _ => match (place, name) {
+                (Place::MongoId, b"_data") => &mut self.resume_token,
+                (Place::Namespace, b"db") => &mut self.ns_database,
+                (Place::Namespace, b"coll") => &mut self.ns_collection,
+                (Place::UpdateDescription, b"updatedFields") => &mut self.updated_fields,
+                (Place::UpdateDescription, b"removedFields") => &mut self.removed_fields,
+                (Place::UpdateDescription, b"truncatedArrays") => &mut self.truncated_arrays,
+                (Place::HasuraEvent, b"op") => &mut self.hasura_op,
+                (Place::HasuraEvent, b"data") => &mut self.data,
+                (Place::HasuraEvent, b"session_variables") => &mut self.session_variables,
+                (Place::HasuraEvent, b"trace_context") => &mut self.trace,
+                (Place::HasuraData, b"new") => &mut self.new,
+                (Place::HasuraData, b"old") => &mut self.old,
+                (Place::HasuraTable, b"name") => &mut self.table,
+                (Place::HasuraTable, b"schema") => &mut self.schema,
+                _ => return,
+            },
+        };
+        *place_of = Some(value);
+    }
+
     /// Checks the text, which should be one object, and notes where everything is.
     #[inline]
     pub(super) fn read(&mut self, text: &str, nul: Nul) -> Result<(), DecodeError> {
         if text.len() > MAX_BYTES {
             return Err(DecodeError::TooLarge);
         }
-        match text.trim_start_matches(SPACE).as_bytes().first() {
+        match text.bytes().find(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t')) {
             None => return Err(DecodeError::EmptyBody),
             Some(b'{') => {}
             Some(_) => return Err(not_an_object(text)),
@@ -325,7 +333,7 @@ pub(super) fn row(
     mut fields: Vec<Field>,
     pointer: &'static str,
 ) -> Result<Option<Image>, DecodeError> {
-    match span.map(|span| (span, span.of(text).as_bytes().first())) {
+    match span.map(|span| (span, span.bytes_of(text).first())) {
         None | Some((_, Some(b'n'))) => Ok(None),
         Some((span, Some(b'{'))) => {
             let inside = |field: &Field| span.start < field.key.start && field.key.end < span.end;
@@ -365,9 +373,7 @@ pub(super) fn string(text: &str, span: Option<Span>) -> Option<Cow<'_, str>> {
 /// The string at `span`, left in place where it has no escapes.
 pub(super) fn place(text: &str, span: Option<Span>) -> Option<Text> {
     let span = span?;
-    let between = span.of(text).strip_prefix('"')?.strip_suffix('"')?;
-    Some(match between.contains('\\') {
-        true => Text::Owned(json::unescape(between).into()),
-        false => Text::At(Span { start: span.start + 1, end: span.end - 1 }),
-    })
+    let [b'"', between @ .., b'"'] = span.bytes_of(text) else { return None };
+    let place = Span { start: span.start + 1, end: span.end - 1 };
+    Some(if json::has_escapes(between) { Text::Owned(json::unescape(place.of(text)).into()) } else { Text::At(place) })
 }

@@ -113,3 +113,43 @@ fn escapes_are_resolved() {
     assert_eq!(unescape(r"caf\u00e9 \ud83d\ude00\n"), "café 😀\n");
     assert_eq!(unescape("plain"), "plain");
 }
+
+#[test]
+fn a_text_of_any_length_ends_where_its_quote_is() {
+    let parts = ["", "a", "é", "漢", "😀", "\u{7f}", " !#[]", "\\n", "\\\"", "\\u00e9"];
+    let texts = (0..12).flat_map(|len| parts.map(|part| format!("{}{part}{}", "x".repeat(len), "y".repeat(len % 5))));
+
+    for text in texts {
+        assert_eq!(keys(&format!("{{\"{text}\":\"{text}\"}}")).unwrap(), [text.as_str()]);
+        assert!(keys(&format!("{{\"{text}\":1,\"{text}z\" : 2, \"-{text}\": \"{text}\" }}")).is_ok(), "{text}");
+        let twice = keys(&format!("{{\"{text}\":1,\"z\":\"{text}\",\"{text}\":2}}")).unwrap_err();
+        assert_eq!(twice.kind, JsonFaultKind::DuplicateKey(unescape(&text).into_owned()));
+    }
+}
+
+#[test]
+fn a_fault_is_where_the_first_wrong_byte_is() {
+    let table = [
+        ("{\"a\":1", 6, "`,` or `}`"),
+        ("{\"a\":1\0", 6, "`,` or `}`"),
+        ("{\"a\" \n", 6, "`:`"),
+        ("{\"a\" 1}", 5, "`:`"),
+        ("{\"a\": ", 6, "a value"),
+        ("{\"a\":\0}", 5, "a value"),
+        ("{\"a\":trux}", 5, "a value"),
+        ("{\"a\":-x}", 6, "a digit"),
+        ("{\"a\":1.}", 7, "a digit"),
+        ("{\"a\":1e+}", 8, "a digit"),
+        ("{\"a\":1,}", 7, "a key in double quotes"),
+        ("{\"a\":[1 2]}", 8, "`,` or `]`"),
+        ("{\"a\":\"bcd", 9, "the end of the string"),
+        ("{\"é\u{1}", 4, "an escape instead of a control character"),
+        ("{} x", 3, "the end of the text"),
+        ("[]", 0, "an object"),
+    ];
+
+    for (text, at, expected) in table {
+        let fault = keys(text).unwrap_err();
+        assert_eq!((fault.at, fault.kind), (at, JsonFaultKind::Expected(expected)), "{text:?}");
+    }
+}
