@@ -61,10 +61,29 @@ impl<'c> Raw<'c> {
     /// Whether the value is this text, where that is known without looking at it closely.
     #[inline]
     pub(crate) fn is_text(self, text: &str) -> Option<bool> {
-        let Self::Bson { tag: tag::STRING, bytes } = self else { return None };
-        let content = bytes.get(4..bytes.len().checked_sub(1)?)?;
+        let Self::Bson { .. } = self else { return None };
+        let content = self.plain_text()?;
         // Bytes that are no text are not simply another one.
         if content.len() == text.len() && content == text.as_bytes() { Some(true) } else { is_ascii(content).then_some(false) }
+    }
+
+    /// The content of a string, which [may be](Self::is_plain_text) its text as it is.
+    #[inline]
+    pub(crate) fn plain_text(self) -> Option<&'c [u8]> {
+        match self {
+            Self::Bson { tag: tag::STRING, bytes } => bytes.get(4..bytes.len().checked_sub(1)?),
+            Self::Json { text, .. } => text.as_bytes().strip_prefix(b"\"")?.strip_suffix(b"\""),
+            _ => None,
+        }
+    }
+
+    /// Whether the value is a string whose bytes are its text: well-formed, and without escapes.
+    pub(crate) fn is_plain_text(self) -> bool {
+        let Some(content) = self.plain_text() else { return false };
+        match self {
+            Self::Json { .. } => !content.contains(&b'\\'),
+            _ => is_ascii(content) || std::str::from_utf8(content).is_ok(),
+        }
     }
 
     /// The member `key` of an object, or the element of that index in an array.

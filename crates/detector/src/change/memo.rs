@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::raw::Raw;
-use crate::value::{Reading, Why};
+use crate::value::{Origin, Reading, Value, Why};
 
 use super::images::Slot;
 use super::reads::{Side, Truth};
@@ -56,9 +56,14 @@ pub(super) struct Asked<'p> {
 #[derive(Debug, Clone, Copy)]
 enum Known {
     At(Slot),
+    /// A string whose bytes were seen to be its text, so that nobody has to look again.
+    Text(Slot),
     Missing,
     Unknown(Why),
 }
+
+/// The longest string that is looked at when it is remembered, whether anybody wants its text or not.
+const SEEN: usize = 64;
 
 /// The most bytes that fit beside their number.
 const SHORT: usize = 15;
@@ -162,8 +167,14 @@ impl Change {
         }
     }
 
+    /// The field as it was after the change, where somebody asked for it before.
+    #[inline]
+    pub(super) fn remembered_after(&self, asked: Asked<'_>) -> Option<Reading<'_>> {
+        self.memo.after.get(asked).map(|known| self.reading(known))
+    }
+
     #[inline(always)]
-    pub(super) fn read_before(&self, asked: Asked<'_>) -> Reading<'_> {
+    fn read_before(&self, asked: Asked<'_>) -> Reading<'_> {
         match self.memo.before.get(asked) {
             Some(known) => self.reading(known),
             None => self.find_and_put(Side::Before, asked),
@@ -171,17 +182,45 @@ impl Change {
     }
 
     #[inline(always)]
-    pub(super) fn read_after(&self, asked: Asked<'_>) -> Reading<'_> {
+    fn read_after(&self, asked: Asked<'_>) -> Reading<'_> {
         match self.memo.after.get(asked) {
             Some(known) => self.reading(known),
             None => self.find_and_put(Side::After, asked),
         }
     }
 
+    /// The field as it was before, for a detector.
+    #[inline(always)]
+    pub(super) fn remembered_value_before<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
+        let origin = Origin::Before(self, asked.path);
+        match self.memo.before.get(asked) {
+            Some(known) => self.value(known, origin),
+            None => Value::new(self.find_and_put(Side::Before, asked), origin),
+        }
+    }
+
+    /// The field as it was after, for a detector.
+    #[inline(always)]
+    pub(super) fn remembered_value_after<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
+        let origin = Origin::After(self, asked.path);
+        match self.memo.after.get(asked) {
+            Some(known) => self.value(known, origin),
+            None => Value::new(self.find_and_put(Side::After, asked), origin),
+        }
+    }
+
+    #[inline(always)]
+    fn value<'c>(&'c self, known: Known, origin: Origin<'c>) -> Value<'c> {
+        match known {
+            Known::Text(slot) => Value::of_text(self.raw(slot), origin),
+            other => Value::new(self.reading(other), origin),
+        }
+    }
+
     #[inline]
     fn reading(&self, known: Known) -> Reading<'_> {
         match known {
-            Known::At(slot) => Reading::Known(self.raw(slot)),
+            Known::At(slot) | Known::Text(slot) => Reading::Known(self.raw(slot)),
             Known::Missing => Reading::Missing,
             Known::Unknown(why) => Reading::Unknown(why),
         }
@@ -189,7 +228,7 @@ impl Change {
 
     #[inline(never)]
     fn find_and_put_changed(&self, asked: Asked<'_>) -> Truth {
-        let truth = self.find_changed(asked.path);
+        let truth = self.find_changed(asked);
         self.memo.changed.put(asked, truth);
         truth
     }
@@ -212,15 +251,21 @@ impl Change {
             let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
             (start + part.len() <= whole.len()).then_some(start)
         };
+        let at = |slot: Slot| match reading {
+            Reading::Known(raw) if raw.plain_text().is_some_and(|text| text.len() <= SEEN) && raw.is_plain_text() => {
+                Known::Text(slot)
+            }
+            _ => Known::At(slot),
+        };
         match (reading, &self.body) {
             (Reading::Missing, _) => Some(Known::Missing),
             (Reading::Unknown(why), _) => Some(Known::Unknown(why)),
             (Reading::Known(Raw::Bson { tag, bytes }), Body::Bson { bytes: body, .. }) => {
-                Some(Known::At(Slot::bson(tag, inside(bytes, body)?, bytes.len())))
+                Some(at(Slot::bson(tag, inside(bytes, body)?, bytes.len())))
             }
             (Reading::Known(Raw::Json { text, .. }), Body::Json(body)) => {
                 let start = inside(text.as_bytes(), body.as_bytes())?;
-                Some(Known::At(Slot::bson(0, start, text.len())))
+                Some(at(Slot::bson(0, start, text.len())))
             }
             _ => None,
         }

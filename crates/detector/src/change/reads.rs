@@ -53,7 +53,7 @@ impl Change {
     }
 
     fn value_before<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
-        let value = Value::new(self.read_before(asked), Origin::Before(self, asked.path()));
+        let value = self.remembered_value_before(asked);
         if is_recording() {
             note("before", asked.path(), value);
         }
@@ -61,7 +61,7 @@ impl Change {
     }
 
     fn value_after<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
-        let value = Value::new(self.read_after(asked), Origin::After(self, asked.path()));
+        let value = self.remembered_value_after(asked);
         if is_recording() {
             note("after", asked.path(), value);
         }
@@ -181,12 +181,16 @@ impl Change {
         removed.iter().any(is_named).then_some(Reading::Missing)
     }
 
-    pub(super) fn find_changed(&self, path: &str) -> Truth {
+    pub(super) fn find_changed(&self, asked: Asked<'_>) -> Truth {
+        let path = asked.path();
         if self.operation != Operation::Update || self.names_id(path) {
             return Ok(false);
         }
         let after = match (&self.after, self.after_image) {
-            (Image::Row(after), image) if image != AfterImage::Lookup => Some(self.in_row(after, path)?),
+            (Image::Row(after), image) if image != AfterImage::Lookup => Some(match self.remembered_after(asked) {
+                Some(Reading::Known(raw)) => Some(raw),
+                _ => self.in_row(after, path)?,
+            }),
             _ => match self.written(path) {
                 Some(Reading::Known(raw)) => Some(Some(raw)),
                 Some(Reading::Missing) => Some(None),
@@ -218,6 +222,7 @@ impl Change {
         let mut certain = None;
         self.each_updated(description, |name, raw| match lies(name, path.as_bytes()) {
             _ if certain.is_some() => {}
+            Lies::At | Lies::Under if raw.is_plain_text() => certain = Some(Ok(true)),
             Lies::At | Lies::Under => match raw.kind() {
                 Ok(Kind::Number(_) | Kind::Object | Kind::Array) => verdict = Err(Why::WrittenWhole),
                 Ok(_) => certain = Some(Ok(true)),
