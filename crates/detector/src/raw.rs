@@ -64,7 +64,7 @@ impl<'c> Raw<'c> {
         let Self::Bson { .. } = self else { return None };
         let content = self.plain_text()?;
         // Bytes that are no text are not simply another one.
-        if content.len() == text.len() && content == text.as_bytes() { Some(true) } else { is_ascii(content).then_some(false) }
+        if same_bytes(content, text.as_bytes()) { Some(true) } else { is_ascii(content).then_some(false) }
     }
 
     /// The content of a string, which [may be](Self::is_plain_text) its text as it is.
@@ -201,6 +201,20 @@ fn is_ascii(bytes: &[u8]) -> bool {
     let Some(last) = bytes.last_chunk() else { return bytes.iter().fold(0, |all, byte| all | byte) < 0x80 };
     let (words, _) = bytes.as_chunks::<8>();
     words.iter().fold(u64::from_le_bytes(*last), |all, word| all | u64::from_le_bytes(*word)) & HIGH == 0
+}
+
+/// Whether the two are equal; most texts that are compared are short, and most differ in their first or last eight bytes.
+#[inline]
+pub(crate) fn same_bytes(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    match (left.first_chunk::<8>(), right.first_chunk::<8>(), left.last_chunk::<8>(), right.last_chunk::<8>()) {
+        (Some(left_first), Some(right_first), Some(left_last), Some(right_last)) => {
+            left_first == right_first && left_last == right_last && (left.len() <= 16 || left == right)
+        }
+        _ => left.iter().zip(right).fold(0, |differ, (left, right)| differ | (left ^ right)) == 0,
+    }
 }
 
 /// The index that a step of a path stands for, written as BSON writes the keys of an array.

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::change::Change;
 use crate::number::Number;
 use crate::plan::Comparison;
-use crate::raw::{Kind, Malformed, Raw};
+use crate::raw::{Kind, Malformed, Raw, same_bytes};
 use crate::undecided::{Unknown, consult, unreadable};
 
 /// A field of a change, read on demand.
@@ -126,10 +126,10 @@ impl<'c> Value<'c> {
         Self { reading, origin, part: matches!(origin, Origin::Inside), plain: false }
     }
 
-    /// The value of a field that was [seen to be plain text](Raw::is_plain_text).
+    /// The value of a field of which it is known whether it is [plain text](Raw::is_plain_text).
     #[inline]
-    pub(crate) fn of_text(raw: Raw<'c>, origin: Origin<'c>) -> Self {
-        Self { plain: true, ..Self::new(Reading::Known(raw), origin) }
+    pub(crate) fn seen(raw: Raw<'c>, plain: bool, origin: Origin<'c>) -> Self {
+        Self { plain, ..Self::new(Reading::Known(raw), origin) }
     }
 
     /// Whether the field is there, be it null.
@@ -316,15 +316,21 @@ impl<'c> Value<'c> {
 
     /// Most literals are texts, and most fields that are compared with one are texts too.
     fn equals_text(&self, text: &str) -> bool {
-        if let Reading::Known(raw) = &self.reading {
-            if self.plain
-                && let Some(content) = raw.plain_text()
-            {
-                return content == text.as_bytes();
-            }
-            if let Some(answer) = raw.is_text(text) {
-                return answer;
-            }
+        if self.plain
+            && let Reading::Known(raw) = &self.reading
+            && let Some(content) = raw.plain_text()
+        {
+            return same_bytes(content, text.as_bytes());
+        }
+        self.equals_unseen_text(text)
+    }
+
+    #[inline(never)]
+    fn equals_unseen_text(&self, text: &str) -> bool {
+        if let Reading::Known(raw) = &self.reading
+            && let Some(answer) = raw.is_text(text)
+        {
+            return answer;
         }
         self.equals_otherwise(Literal::Text(text))
     }

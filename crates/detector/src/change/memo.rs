@@ -55,9 +55,11 @@ pub(super) struct Asked<'p> {
 /// A reading without the bytes.
 #[derive(Debug, Clone, Copy)]
 enum Known {
-    At(Slot),
-    /// A string whose bytes were seen to be its text, so that nobody has to look again.
-    Text(Slot),
+    /// A value; `plain` is said of a string whose bytes were seen to be its text, so that nobody has to look again.
+    At {
+        slot: Slot,
+        plain: bool,
+    },
     Missing,
     Unknown(Why),
 }
@@ -81,6 +83,17 @@ impl<'p> Asked<'p> {
         Self { words: [word(0), word(8)], path }
     }
 
+    /// The same path again, which travels as its parts, since those fit into registers.
+    #[inline]
+    pub(super) fn of(path: &'p str, words: [u64; 2]) -> Self {
+        Self { words, path }
+    }
+
+    #[inline]
+    pub(super) fn words(self) -> [u64; 2] {
+        self.words
+    }
+
     pub(super) fn path(self) -> &'p str {
         self.path
     }
@@ -98,7 +111,13 @@ impl<'p> Asked<'p> {
 impl Name {
     #[inline]
     fn is(&self, asked: Asked<'_>) -> bool {
-        self.words == asked.words && (asked.is_short() || self.long.as_deref() == Some(asked.path))
+        self.words == asked.words && (asked.is_short() || self.is_long(asked.path))
+    }
+
+    /// It stands apart, so that those that are short are found in few instructions.
+    #[inline(never)]
+    fn is_long(&self, path: &str) -> bool {
+        self.long.as_deref() == Some(path)
     }
 }
 
@@ -117,6 +136,20 @@ impl<A: Copy> Answers<A> {
         }
         let mut more = self.more.get()?.iter().map_while(OnceLock::get);
         more.find(|(known, _)| known.is(asked)).map(|(_, answer)| *answer)
+    }
+
+    /// As [`get`](Self::get), of a short path; another is not found.
+    #[inline(always)]
+    fn get_short(&self, asked: Asked<'_>) -> Option<A> {
+        if !asked.is_short() {
+            return None;
+        }
+        let (first, answer) = self.first.get()?;
+        if first.words == asked.words {
+            return Some(*answer);
+        }
+        let mut more = self.more.get()?.iter().map_while(OnceLock::get);
+        more.find(|(known, _)| known.words == asked.words).map(|(_, answer)| *answer)
     }
 
     fn put(&self, asked: Asked<'_>, answer: A) {
@@ -153,10 +186,13 @@ impl Change {
 
     /// The field at `path`, remembered.
     pub(crate) fn read(&self, side: Side, path: &str) -> Reading<'_> {
-        let asked = Asked::new(path);
-        match side {
-            Side::Before => self.read_before(asked),
-            Side::After => self.read_after(asked),
+        self.read_as(side, Asked::new(path))
+    }
+
+    pub(super) fn read_as(&self, side: Side, asked: Asked<'_>) -> Reading<'_> {
+        match self.answers(side).get(asked) {
+            Some(known) => self.reading(known),
+            None => self.find_and_put(side, asked),
         }
     }
 
@@ -173,54 +209,30 @@ impl Change {
         self.memo.after.get(asked).map(|known| self.reading(known))
     }
 
+    /// The field as a detector reads it, where that is answered in few steps: it has a short name and was asked for before.
+    ///
+    /// Nothing is called on the way, so that nothing has to be kept for afterwards.
     #[inline(always)]
-    fn read_before(&self, asked: Asked<'_>) -> Reading<'_> {
-        match self.memo.before.get(asked) {
-            Some(known) => self.reading(known),
-            None => self.find_and_put(Side::Before, asked),
+    pub(super) fn value_at_once<'c>(&'c self, side: Side, asked: Asked<'c>, origin: Origin<'c>) -> Option<Value<'c>> {
+        match self.answers(side).get_short(asked)? {
+            Known::At { slot, plain } => Some(Value::seen(self.raw(slot), plain, origin)),
+            Known::Missing => Some(Value::new(Reading::Missing, origin)),
+            Known::Unknown(_) => None,
         }
     }
 
     #[inline(always)]
-    fn read_after(&self, asked: Asked<'_>) -> Reading<'_> {
-        match self.memo.after.get(asked) {
-            Some(known) => self.reading(known),
-            None => self.find_and_put(Side::After, asked),
-        }
-    }
-
-    /// The field as it was before, for a detector.
-    #[inline(always)]
-    pub(super) fn remembered_value_before<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
-        let origin = Origin::Before(self, asked.path);
-        match self.memo.before.get(asked) {
-            Some(known) => self.value(known, origin),
-            None => Value::new(self.find_and_put(Side::Before, asked), origin),
-        }
-    }
-
-    /// The field as it was after, for a detector.
-    #[inline(always)]
-    pub(super) fn remembered_value_after<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
-        let origin = Origin::After(self, asked.path);
-        match self.memo.after.get(asked) {
-            Some(known) => self.value(known, origin),
-            None => Value::new(self.find_and_put(Side::After, asked), origin),
-        }
-    }
-
-    #[inline(always)]
-    fn value<'c>(&'c self, known: Known, origin: Origin<'c>) -> Value<'c> {
-        match known {
-            Known::Text(slot) => Value::of_text(self.raw(slot), origin),
-            other => Value::new(self.reading(other), origin),
+    fn answers(&self, side: Side) -> &Answers<Known> {
+        match side {
+            Side::Before => &self.memo.before,
+            Side::After => &self.memo.after,
         }
     }
 
     #[inline]
     fn reading(&self, known: Known) -> Reading<'_> {
         match known {
-            Known::At(slot) | Known::Text(slot) => Reading::Known(self.raw(slot)),
+            Known::At { slot, .. } => Reading::Known(self.raw(slot)),
             Known::Missing => Reading::Missing,
             Known::Unknown(why) => Reading::Unknown(why),
         }
@@ -237,10 +249,7 @@ impl Change {
     fn find_and_put(&self, side: Side, asked: Asked<'_>) -> Reading<'_> {
         let reading = self.find(side, asked.path);
         if let Some(known) = self.known(reading) {
-            match side {
-                Side::Before => self.memo.before.put(asked, known),
-                Side::After => self.memo.after.put(asked, known),
-            }
+            self.answers(side).put(asked, known);
         }
         reading
     }
@@ -251,11 +260,9 @@ impl Change {
             let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
             (start + part.len() <= whole.len()).then_some(start)
         };
-        let at = |slot: Slot| match reading {
-            Reading::Known(raw) if raw.plain_text().is_some_and(|text| text.len() <= SEEN) && raw.is_plain_text() => {
-                Known::Text(slot)
-            }
-            _ => Known::At(slot),
+        let at = |slot: Slot| {
+            let plain = matches!(reading, Reading::Known(raw) if raw.plain_text().is_some_and(|text| text.len() <= SEEN) && raw.is_plain_text());
+            Known::At { slot, plain }
         };
         match (reading, &self.body) {
             (Reading::Missing, _) => Some(Known::Missing),

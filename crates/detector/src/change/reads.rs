@@ -42,28 +42,46 @@ impl Change {
     /// The field at a dotted path before the change: missing before an insert, unknown where the change does not carry it.
     #[inline]
     pub fn before<'c>(&'c self, path: &'c str) -> Value<'c> {
-        self.value_before(Asked::new(path))
+        self.value_before(path, Asked::new(path).words())
     }
 
     /// The field at a dotted path after the change: missing after a delete; without an image it comes from the update's
     /// description, else it is unknown. [`after_image`](Self::after_image) tells whether it may be newer than the change.
     #[inline]
     pub fn after<'c>(&'c self, path: &'c str) -> Value<'c> {
-        self.value_after(Asked::new(path))
+        self.value_after(path, Asked::new(path).words())
     }
 
-    fn value_before<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
-        let value = self.remembered_value_before(asked);
-        if is_recording() {
-            note("before", asked.path(), value);
+    fn value_before<'c>(&'c self, path: &'c str, words: [u64; 2]) -> Value<'c> {
+        let asked = Asked::of(path, words);
+        if !is_recording()
+            && let Some(value) = self.value_at_once(Side::Before, asked, Origin::Before(self, path))
+        {
+            return value;
         }
-        value
+        self.value_noted(Side::Before, asked)
     }
 
-    fn value_after<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
-        let value = self.remembered_value_after(asked);
+    fn value_after<'c>(&'c self, path: &'c str, words: [u64; 2]) -> Value<'c> {
+        let asked = Asked::of(path, words);
+        if !is_recording()
+            && let Some(value) = self.value_at_once(Side::After, asked, Origin::After(self, path))
+        {
+            return value;
+        }
+        self.value_noted(Side::After, asked)
+    }
+
+    /// The field on `side`; who wants to see what is read is told.
+    #[inline(never)]
+    fn value_noted<'c>(&'c self, side: Side, asked: Asked<'c>) -> Value<'c> {
+        let (name, origin) = match side {
+            Side::Before => ("before", Origin::Before(self, asked.path())),
+            Side::After => ("after", Origin::After(self, asked.path())),
+        };
+        let value = Value::new(self.read_as(side, asked), origin);
         if is_recording() {
-            note("after", asked.path(), value);
+            note(name, asked.path(), value);
         }
         value
     }
