@@ -83,15 +83,18 @@ impl<'p> Asked<'p> {
         Self { words: [word(0), word(8)], path }
     }
 
-    /// The same path again, which travels as its parts, since those fit into registers.
+    /// The path and its words. They travel apart, so that they stay in registers: words that were written one by one and are read
+    /// together are waited for.
     #[inline]
-    pub(super) fn of(path: &'p str, words: [u64; 2]) -> Self {
-        Self { words, path }
+    pub(super) fn parts(self) -> (&'p str, u64, u64) {
+        let [first, last] = self.words;
+        (self.path, first, last)
     }
 
+    /// The path of these [`parts`](Self::parts).
     #[inline]
-    pub(super) fn words(self) -> [u64; 2] {
-        self.words
+    pub(super) fn of(path: &'p str, first: u64, last: u64) -> Self {
+        Self { words: [first, last], path }
     }
 
     pub(super) fn path(self) -> &'p str {
@@ -130,26 +133,23 @@ impl<A> Default for Answers<A> {
 impl<A: Copy> Answers<A> {
     #[inline(always)]
     fn get(&self, asked: Asked<'_>) -> Option<A> {
-        let (first, answer) = self.first.get()?;
-        if first.is(asked) {
-            return Some(*answer);
-        }
-        let mut more = self.more.get()?.iter().map_while(OnceLock::get);
-        more.find(|(known, _)| known.is(asked)).map(|(_, answer)| *answer)
+        self.at(|name| name.is(asked)).copied()
     }
 
     /// As [`get`](Self::get), of a short path; another is not found.
     #[inline(always)]
-    fn get_short(&self, asked: Asked<'_>) -> Option<A> {
-        if !asked.is_short() {
-            return None;
-        }
+    fn get_short(&self, asked: Asked<'_>) -> Option<&A> {
+        if asked.is_short() { self.at(|name| name.words == asked.words) } else { None }
+    }
+
+    #[inline(always)]
+    fn at(&self, is: impl Fn(&Name) -> bool) -> Option<&A> {
         let (first, answer) = self.first.get()?;
-        if first.words == asked.words {
-            return Some(*answer);
+        if is(first) {
+            return Some(answer);
         }
         let mut more = self.more.get()?.iter().map_while(OnceLock::get);
-        more.find(|(known, _)| known.words == asked.words).map(|(_, answer)| *answer)
+        more.find(|(name, _)| is(name)).map(|(_, answer)| answer)
     }
 
     fn put(&self, asked: Asked<'_>, answer: A) {
@@ -214,7 +214,7 @@ impl Change {
     /// Nothing is called on the way, so that nothing has to be kept for afterwards.
     #[inline(always)]
     pub(super) fn value_at_once<'c>(&'c self, side: Side, asked: Asked<'c>, origin: Origin<'c>) -> Option<Value<'c>> {
-        match self.answers(side).get_short(asked)? {
+        match *self.answers(side).get_short(asked)? {
             Known::At { slot, plain } => Some(Value::seen(self.raw(slot), plain, origin)),
             Known::Missing => Some(Value::new(Reading::Missing, origin)),
             Known::Unknown(_) => None,

@@ -42,38 +42,38 @@ impl Change {
     /// The field at a dotted path before the change: missing before an insert, unknown where the change does not carry it.
     #[inline]
     pub fn before<'c>(&'c self, path: &'c str) -> Value<'c> {
-        self.value_before(path, Asked::new(path).words())
+        let (path, first, last) = Asked::new(path).parts();
+        self.value_before(path, first, last)
     }
 
     /// The field at a dotted path after the change: missing after a delete; without an image it comes from the update's
     /// description, else it is unknown. [`after_image`](Self::after_image) tells whether it may be newer than the change.
     #[inline]
     pub fn after<'c>(&'c self, path: &'c str) -> Value<'c> {
-        self.value_after(path, Asked::new(path).words())
+        let (path, first, last) = Asked::new(path).parts();
+        self.value_after(path, first, last)
     }
 
-    fn value_before<'c>(&'c self, path: &'c str, words: [u64; 2]) -> Value<'c> {
-        let asked = Asked::of(path, words);
+    fn value_before<'c>(&'c self, path: &'c str, first: u64, last: u64) -> Value<'c> {
         if !is_recording()
-            && let Some(value) = self.value_at_once(Side::Before, asked, Origin::Before(self, path))
+            && let Some(value) = self.value_at_once(Side::Before, Asked::of(path, first, last), Origin::Before(self, path))
         {
             return value;
         }
-        self.value_noted(Side::Before, asked)
+        self.value_noted(Side::Before, Asked::of(path, first, last))
     }
 
-    fn value_after<'c>(&'c self, path: &'c str, words: [u64; 2]) -> Value<'c> {
-        let asked = Asked::of(path, words);
+    fn value_after<'c>(&'c self, path: &'c str, first: u64, last: u64) -> Value<'c> {
         if !is_recording()
-            && let Some(value) = self.value_at_once(Side::After, asked, Origin::After(self, path))
+            && let Some(value) = self.value_at_once(Side::After, Asked::of(path, first, last), Origin::After(self, path))
         {
             return value;
         }
-        self.value_noted(Side::After, asked)
+        self.value_noted(Side::After, Asked::of(path, first, last))
     }
 
     /// The field on `side`; who wants to see what is read is told.
-    #[inline(never)]
+    #[cold]
     fn value_noted<'c>(&'c self, side: Side, asked: Asked<'c>) -> Value<'c> {
         let (name, origin) = match side {
             Side::Before => ("before", Origin::Before(self, asked.path())),
