@@ -281,10 +281,11 @@ impl Change {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, Value};
+    use serde_json::{Map, Value, json};
 
-    use super::{Asked, PATHS};
+    use super::{Asked, PATHS, SEEN};
     use crate::change::Change;
+    use crate::detector::Verdict;
 
     #[test]
     fn paths_that_are_nearly_the_same_are_told_apart_whatever_their_length() {
@@ -319,6 +320,54 @@ mod tests {
                 assert_eq!(change.column_changed(name), at > 0);
                 assert!(change.after(&format!("{name}?")).is_missing());
             }
+        }
+    }
+
+    #[test]
+    fn a_text_compares_the_same_when_it_is_remembered_whatever_its_form() {
+        let long = "l".repeat(SEEN + 1);
+        let texts = [
+            "",
+            "a",
+            "seven b",
+            "eight by",
+            "Grüße an alle",
+            "a \"quoted\" text",
+            "sixteen letters!",
+            "seventeen letters",
+            &long,
+        ];
+        for text in texts {
+            let built: Change = Change::insert("moves").after(json!({ "status": text })).into();
+            let event = bson::doc! {
+                "_id": { "_data": "82" }, "operationType": "insert", "ns": { "db": "shop", "coll": "moves" },
+                "documentKey": { "_id": 1 }, "fullDocument": { "_id": 1, "status": text },
+            };
+            let read = Change::from_bson(event.to_vec().unwrap()).unwrap();
+            for change in [built, read] {
+                for _ in 0..2 {
+                    for other in texts {
+                        assert_eq!(change.after("status") == other, text == other, "{text:?} {other:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_stay_unknown_when_they_are_remembered() {
+        let event = bson::doc! {
+            "_id": { "_data": "82" }, "operationType": "insert", "ns": { "db": "shop", "coll": "moves" },
+            "documentKey": { "_id": 1 }, "fullDocument": { "_id": 1, "status": "xyz" },
+        };
+        let mut bytes = event.to_vec().unwrap();
+        let place = bytes.windows(3).position(|window| window == b"xyz").unwrap();
+        bytes[place] = 0xFF;
+        let change = Change::from_bson(bytes).unwrap();
+
+        for _ in 0..3 {
+            assert!(matches!(Verdict::of(|| change.after("status") == "xyz"), Verdict::Undecided(_)));
+            assert!(matches!(Verdict::of(|| change.after("status") == "another"), Verdict::Undecided(_)));
         }
     }
 }
