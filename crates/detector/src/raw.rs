@@ -61,10 +61,29 @@ impl<'c> Raw<'c> {
     /// Whether the value is this text, where that is known without looking at it closely.
     #[inline]
     pub(crate) fn is_text(self, text: &str) -> Option<bool> {
-        let Self::Bson { tag: tag::STRING, bytes } = self else { return None };
-        let content = bytes.get(4..bytes.len().checked_sub(1)?)?;
+        let Self::Bson { .. } = self else { return None };
+        let content = self.plain_text()?;
         // Bytes that are no text are not simply another one.
-        if content.len() == text.len() && content == text.as_bytes() { Some(true) } else { is_ascii(content).then_some(false) }
+        if same_bytes(content, text.as_bytes()) { Some(true) } else { is_ascii(content).then_some(false) }
+    }
+
+    /// The content of a string, which [may be](Self::is_plain_text) its text as it is.
+    #[inline]
+    pub(crate) fn plain_text(self) -> Option<&'c [u8]> {
+        match self {
+            Self::Bson { tag: tag::STRING, bytes } => bytes.get(4..bytes.len().checked_sub(1)?),
+            Self::Json { text, .. } => text.as_bytes().strip_prefix(b"\"")?.strip_suffix(b"\""),
+            _ => None,
+        }
+    }
+
+    /// Whether the value is a string whose bytes are its text: well-formed, and without escapes.
+    pub(crate) fn is_plain_text(self) -> bool {
+        let Some(content) = self.plain_text() else { return false };
+        match self {
+            Self::Json { .. } => !content.contains(&b'\\'),
+            _ => is_ascii(content) || std::str::from_utf8(content).is_ok(),
+        }
     }
 
     /// The member `key` of an object, or the element of that index in an array.
@@ -182,6 +201,20 @@ fn is_ascii(bytes: &[u8]) -> bool {
     let Some(last) = bytes.last_chunk() else { return bytes.iter().fold(0, |all, byte| all | byte) < 0x80 };
     let (words, _) = bytes.as_chunks::<8>();
     words.iter().fold(u64::from_le_bytes(*last), |all, word| all | u64::from_le_bytes(*word)) & HIGH == 0
+}
+
+/// Whether the two are equal; most texts that are compared are short, and most differ in their first or last eight bytes.
+#[inline]
+pub(crate) fn same_bytes(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    match (left.first_chunk::<8>(), right.first_chunk::<8>(), left.last_chunk::<8>(), right.last_chunk::<8>()) {
+        (Some(left_first), Some(right_first), Some(left_last), Some(right_last)) => {
+            left_first == right_first && left_last == right_last && (left.len() <= 16 || left == right)
+        }
+        _ => left.iter().zip(right).fold(0, |differ, (left, right)| differ | (left ^ right)) == 0,
+    }
 }
 
 /// The index that a step of a path stands for, written as BSON writes the keys of an array.

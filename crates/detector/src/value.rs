@@ -7,7 +7,7 @@ use std::fmt;
 use crate::change::Change;
 use crate::number::Number;
 use crate::plan::Comparison;
-use crate::raw::{Kind, Malformed, Raw};
+use crate::raw::{Kind, Malformed, Raw, same_bytes};
 use crate::undecided::{Unknown, consult, unreadable};
 
 /// A field of a change, read on demand.
@@ -24,6 +24,8 @@ pub struct Value<'c> {
     origin: Origin<'c>,
     /// Whether it is only a part of what `origin` names, so that several unknowns would go by the same name.
     part: bool,
+    /// Whether it was seen before to be a string whose bytes are its text.
+    plain: bool,
 }
 
 /// What a look at a field gave.
@@ -121,7 +123,13 @@ pub enum Literal<'l> {
 impl<'c> Value<'c> {
     #[inline]
     pub(crate) fn new(reading: Reading<'c>, origin: Origin<'c>) -> Self {
-        Self { reading, origin, part: matches!(origin, Origin::Inside) }
+        Self { reading, origin, part: matches!(origin, Origin::Inside), plain: false }
+    }
+
+    /// The value of a field of which it is known whether it is [plain text](Raw::is_plain_text).
+    #[inline]
+    pub(crate) fn seen(raw: Raw<'c>, plain: bool, origin: Origin<'c>) -> Self {
+        Self { plain, ..Self::new(Reading::Known(raw), origin) }
     }
 
     /// Whether the field is there, be it null.
@@ -237,7 +245,7 @@ impl<'c> Value<'c> {
             Reading::Known(raw) => raw.at_path(path).into(),
             other => other,
         };
-        Value { reading, origin: self.origin, part: true }
+        Value { reading, origin: self.origin, part: true, plain: false }
     }
 
     /// The elements of an array; none for other values.
@@ -251,7 +259,10 @@ impl<'c> Value<'c> {
             self.note(why, ".items()");
             Vec::new()
         });
-        elements.into_iter().map(|raw| Value { reading: Reading::Known(raw), origin: self.origin, part: true }).collect()
+        elements
+            .into_iter()
+            .map(|raw| Value { reading: Reading::Known(raw), origin: self.origin, part: true, plain: false })
+            .collect()
     }
 
     /// What the field holds: nothing when missing.
@@ -305,6 +316,17 @@ impl<'c> Value<'c> {
 
     /// Most literals are texts, and most fields that are compared with one are texts too.
     fn equals_text(&self, text: &str) -> bool {
+        if self.plain
+            && let Reading::Known(raw) = &self.reading
+            && let Some(content) = raw.plain_text()
+        {
+            return same_bytes(content, text.as_bytes());
+        }
+        self.equals_unseen_text(text)
+    }
+
+    #[inline(never)]
+    fn equals_unseen_text(&self, text: &str) -> bool {
         if let Reading::Known(raw) = &self.reading
             && let Some(answer) = raw.is_text(text)
         {

@@ -149,20 +149,25 @@ fn is_token(bytes: &[u8]) -> bool {
 
 /// What MongoDB calls an operation; the second says that it is a replacement.
 fn mongodb_operation(name: &str) -> (Operation, bool) {
+    mongodb_operation_of(name.as_bytes())
+}
+
+/// As [`mongodb_operation`], of a name that need not be seen to be text first.
+fn mongodb_operation_of(name: &[u8]) -> (Operation, bool) {
     let operation = match name {
-        "insert" => Operation::Insert,
-        "update" => Operation::Update,
-        "replace" => return (Operation::Update, true),
-        "delete" => Operation::Delete,
-        "create" => Operation::Create,
-        "drop" => Operation::Drop,
-        "rename" => Operation::Rename,
-        "dropDatabase" => Operation::DropDatabase,
-        "invalidate" => Operation::Invalidate,
-        "modify" => Operation::Modify,
-        "createIndexes" => Operation::CreateIndexes,
-        "dropIndexes" => Operation::DropIndexes,
-        "shardCollection" | "refineCollectionShardKey" | "reshardCollection" => Operation::Shard,
+        b"insert" => Operation::Insert,
+        b"update" => Operation::Update,
+        b"replace" => return (Operation::Update, true),
+        b"delete" => Operation::Delete,
+        b"create" => Operation::Create,
+        b"drop" => Operation::Drop,
+        b"rename" => Operation::Rename,
+        b"dropDatabase" => Operation::DropDatabase,
+        b"invalidate" => Operation::Invalidate,
+        b"modify" => Operation::Modify,
+        b"createIndexes" => Operation::CreateIndexes,
+        b"dropIndexes" => Operation::DropIndexes,
+        b"shardCollection" | b"refineCollectionShardKey" | b"reshardCollection" => Operation::Shard,
         _ => Operation::Other,
     };
     (operation, false)

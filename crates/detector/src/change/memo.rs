@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::raw::Raw;
-use crate::value::{Reading, Why};
+use crate::value::{Origin, Reading, Value, Why};
 
 use super::images::Slot;
 use super::reads::{Side, Truth};
@@ -55,10 +55,17 @@ pub(super) struct Asked<'p> {
 /// A reading without the bytes.
 #[derive(Debug, Clone, Copy)]
 enum Known {
-    At(Slot),
+    /// A value; `plain` is said of a string whose bytes were seen to be its text, so that nobody has to look again.
+    At {
+        slot: Slot,
+        plain: bool,
+    },
     Missing,
     Unknown(Why),
 }
+
+/// The longest string that is looked at when it is remembered, whether anybody wants its text or not.
+const SEEN: usize = 64;
 
 /// The most bytes that fit beside their number.
 const SHORT: usize = 15;
@@ -74,6 +81,20 @@ impl<'p> Asked<'p> {
         bytes[SHORT] = count;
         let word = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("there are two words"));
         Self { words: [word(0), word(8)], path }
+    }
+
+    /// The path and its words. They travel apart, so that they stay in registers: words that were written one by one and are read
+    /// together are waited for.
+    #[inline]
+    pub(super) fn parts(self) -> (&'p str, u64, u64) {
+        let [first, last] = self.words;
+        (self.path, first, last)
+    }
+
+    /// The path of these [`parts`](Self::parts).
+    #[inline]
+    pub(super) fn of(path: &'p str, first: u64, last: u64) -> Self {
+        Self { words: [first, last], path }
     }
 
     pub(super) fn path(self) -> &'p str {
@@ -93,7 +114,13 @@ impl<'p> Asked<'p> {
 impl Name {
     #[inline]
     fn is(&self, asked: Asked<'_>) -> bool {
-        self.words == asked.words && (asked.is_short() || self.long.as_deref() == Some(asked.path))
+        self.words == asked.words && (asked.is_short() || self.is_long(asked.path))
+    }
+
+    /// It stands apart, so that those that are short are found in few instructions.
+    #[inline(never)]
+    fn is_long(&self, path: &str) -> bool {
+        self.long.as_deref() == Some(path)
     }
 }
 
@@ -106,12 +133,23 @@ impl<A> Default for Answers<A> {
 impl<A: Copy> Answers<A> {
     #[inline(always)]
     fn get(&self, asked: Asked<'_>) -> Option<A> {
+        self.at(|name| name.is(asked)).copied()
+    }
+
+    /// As [`get`](Self::get), of a short path; another is not found.
+    #[inline(always)]
+    fn get_short(&self, asked: Asked<'_>) -> Option<&A> {
+        if asked.is_short() { self.at(|name| name.words == asked.words) } else { None }
+    }
+
+    #[inline(always)]
+    fn at(&self, is: impl Fn(&Name) -> bool) -> Option<&A> {
         let (first, answer) = self.first.get()?;
-        if first.is(asked) {
-            return Some(*answer);
+        if is(first) {
+            return Some(answer);
         }
         let mut more = self.more.get()?.iter().map_while(OnceLock::get);
-        more.find(|(known, _)| known.is(asked)).map(|(_, answer)| *answer)
+        more.find(|(name, _)| is(name)).map(|(_, answer)| answer)
     }
 
     fn put(&self, asked: Asked<'_>, answer: A) {
@@ -148,10 +186,13 @@ impl Change {
 
     /// The field at `path`, remembered.
     pub(crate) fn read(&self, side: Side, path: &str) -> Reading<'_> {
-        let asked = Asked::new(path);
-        match side {
-            Side::Before => self.read_before(asked),
-            Side::After => self.read_after(asked),
+        self.read_as(side, Asked::new(path))
+    }
+
+    pub(super) fn read_as(&self, side: Side, asked: Asked<'_>) -> Reading<'_> {
+        match self.answers(side).get(asked) {
+            Some(known) => self.reading(known),
+            None => self.find_and_put(side, asked),
         }
     }
 
@@ -162,26 +203,36 @@ impl Change {
         }
     }
 
+    /// The field as it was after the change, where somebody asked for it before.
+    #[inline]
+    pub(super) fn remembered_after(&self, asked: Asked<'_>) -> Option<Reading<'_>> {
+        self.memo.after.get(asked).map(|known| self.reading(known))
+    }
+
+    /// The field as a detector reads it, where that is answered in few steps: it has a short name and was asked for before.
+    ///
+    /// Nothing is called on the way, so that nothing has to be kept for afterwards.
     #[inline(always)]
-    pub(super) fn read_before(&self, asked: Asked<'_>) -> Reading<'_> {
-        match self.memo.before.get(asked) {
-            Some(known) => self.reading(known),
-            None => self.find_and_put(Side::Before, asked),
+    pub(super) fn value_at_once<'c>(&'c self, side: Side, asked: Asked<'c>, origin: Origin<'c>) -> Option<Value<'c>> {
+        match *self.answers(side).get_short(asked)? {
+            Known::At { slot, plain } => Some(Value::seen(self.raw(slot), plain, origin)),
+            Known::Missing => Some(Value::new(Reading::Missing, origin)),
+            Known::Unknown(_) => None,
         }
     }
 
     #[inline(always)]
-    pub(super) fn read_after(&self, asked: Asked<'_>) -> Reading<'_> {
-        match self.memo.after.get(asked) {
-            Some(known) => self.reading(known),
-            None => self.find_and_put(Side::After, asked),
+    fn answers(&self, side: Side) -> &Answers<Known> {
+        match side {
+            Side::Before => &self.memo.before,
+            Side::After => &self.memo.after,
         }
     }
 
     #[inline]
     fn reading(&self, known: Known) -> Reading<'_> {
         match known {
-            Known::At(slot) => Reading::Known(self.raw(slot)),
+            Known::At { slot, .. } => Reading::Known(self.raw(slot)),
             Known::Missing => Reading::Missing,
             Known::Unknown(why) => Reading::Unknown(why),
         }
@@ -189,7 +240,7 @@ impl Change {
 
     #[inline(never)]
     fn find_and_put_changed(&self, asked: Asked<'_>) -> Truth {
-        let truth = self.find_changed(asked.path);
+        let truth = self.find_changed(asked);
         self.memo.changed.put(asked, truth);
         truth
     }
@@ -198,10 +249,7 @@ impl Change {
     fn find_and_put(&self, side: Side, asked: Asked<'_>) -> Reading<'_> {
         let reading = self.find(side, asked.path);
         if let Some(known) = self.known(reading) {
-            match side {
-                Side::Before => self.memo.before.put(asked, known),
-                Side::After => self.memo.after.put(asked, known),
-            }
+            self.answers(side).put(asked, known);
         }
         reading
     }
@@ -212,15 +260,19 @@ impl Change {
             let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
             (start + part.len() <= whole.len()).then_some(start)
         };
+        let at = |slot: Slot| {
+            let plain = matches!(reading, Reading::Known(raw) if raw.plain_text().is_some_and(|text| text.len() <= SEEN) && raw.is_plain_text());
+            Known::At { slot, plain }
+        };
         match (reading, &self.body) {
             (Reading::Missing, _) => Some(Known::Missing),
             (Reading::Unknown(why), _) => Some(Known::Unknown(why)),
             (Reading::Known(Raw::Bson { tag, bytes }), Body::Bson { bytes: body, .. }) => {
-                Some(Known::At(Slot::bson(tag, inside(bytes, body)?, bytes.len())))
+                Some(at(Slot::bson(tag, inside(bytes, body)?, bytes.len())))
             }
             (Reading::Known(Raw::Json { text, .. }), Body::Json(body)) => {
                 let start = inside(text.as_bytes(), body.as_bytes())?;
-                Some(Known::At(Slot::bson(0, start, text.len())))
+                Some(at(Slot::bson(0, start, text.len())))
             }
             _ => None,
         }
@@ -229,10 +281,11 @@ impl Change {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, Value};
+    use serde_json::{Map, Value, json};
 
-    use super::{Asked, PATHS};
+    use super::{Asked, PATHS, SEEN};
     use crate::change::Change;
+    use crate::detector::Verdict;
 
     #[test]
     fn paths_that_are_nearly_the_same_are_told_apart_whatever_their_length() {
@@ -267,6 +320,54 @@ mod tests {
                 assert_eq!(change.column_changed(name), at > 0);
                 assert!(change.after(&format!("{name}?")).is_missing());
             }
+        }
+    }
+
+    #[test]
+    fn a_text_compares_the_same_when_it_is_remembered_whatever_its_form() {
+        let long = "l".repeat(SEEN + 1);
+        let texts = [
+            "",
+            "a",
+            "seven b",
+            "eight by",
+            "Grüße an alle",
+            "a \"quoted\" text",
+            "sixteen letters!",
+            "seventeen letters",
+            &long,
+        ];
+        for text in texts {
+            let built: Change = Change::insert("moves").after(json!({ "status": text })).into();
+            let event = bson::doc! {
+                "_id": { "_data": "82" }, "operationType": "insert", "ns": { "db": "shop", "coll": "moves" },
+                "documentKey": { "_id": 1 }, "fullDocument": { "_id": 1, "status": text },
+            };
+            let read = Change::from_bson(event.to_vec().unwrap()).unwrap();
+            for change in [built, read] {
+                for _ in 0..2 {
+                    for other in texts {
+                        assert_eq!(change.after("status") == other, text == other, "{text:?} {other:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_stay_unknown_when_they_are_remembered() {
+        let event = bson::doc! {
+            "_id": { "_data": "82" }, "operationType": "insert", "ns": { "db": "shop", "coll": "moves" },
+            "documentKey": { "_id": 1 }, "fullDocument": { "_id": 1, "status": "xyz" },
+        };
+        let mut bytes = event.to_vec().unwrap();
+        let place = bytes.windows(3).position(|window| window == b"xyz").unwrap();
+        bytes[place] = 0xFF;
+        let change = Change::from_bson(bytes).unwrap();
+
+        for _ in 0..3 {
+            assert!(matches!(Verdict::of(|| change.after("status") == "xyz"), Verdict::Undecided(_)));
+            assert!(matches!(Verdict::of(|| change.after("status") == "another"), Verdict::Undecided(_)));
         }
     }
 }

@@ -42,28 +42,46 @@ impl Change {
     /// The field at a dotted path before the change: missing before an insert, unknown where the change does not carry it.
     #[inline]
     pub fn before<'c>(&'c self, path: &'c str) -> Value<'c> {
-        self.value_before(Asked::new(path))
+        let (path, first, last) = Asked::new(path).parts();
+        self.value_before(path, first, last)
     }
 
     /// The field at a dotted path after the change: missing after a delete; without an image it comes from the update's
     /// description, else it is unknown. [`after_image`](Self::after_image) tells whether it may be newer than the change.
     #[inline]
     pub fn after<'c>(&'c self, path: &'c str) -> Value<'c> {
-        self.value_after(Asked::new(path))
+        let (path, first, last) = Asked::new(path).parts();
+        self.value_after(path, first, last)
     }
 
-    fn value_before<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
-        let value = Value::new(self.read_before(asked), Origin::Before(self, asked.path()));
-        if is_recording() {
-            note("before", asked.path(), value);
+    fn value_before<'c>(&'c self, path: &'c str, first: u64, last: u64) -> Value<'c> {
+        if !is_recording()
+            && let Some(value) = self.value_at_once(Side::Before, Asked::of(path, first, last), Origin::Before(self, path))
+        {
+            return value;
         }
-        value
+        self.value_noted(Side::Before, Asked::of(path, first, last))
     }
 
-    fn value_after<'c>(&'c self, asked: Asked<'c>) -> Value<'c> {
-        let value = Value::new(self.read_after(asked), Origin::After(self, asked.path()));
+    fn value_after<'c>(&'c self, path: &'c str, first: u64, last: u64) -> Value<'c> {
+        if !is_recording()
+            && let Some(value) = self.value_at_once(Side::After, Asked::of(path, first, last), Origin::After(self, path))
+        {
+            return value;
+        }
+        self.value_noted(Side::After, Asked::of(path, first, last))
+    }
+
+    /// The field on `side`; who wants to see what is read is told.
+    #[cold]
+    fn value_noted<'c>(&'c self, side: Side, asked: Asked<'c>) -> Value<'c> {
+        let (name, origin) = match side {
+            Side::Before => ("before", Origin::Before(self, asked.path())),
+            Side::After => ("after", Origin::After(self, asked.path())),
+        };
+        let value = Value::new(self.read_as(side, asked), origin);
         if is_recording() {
-            note("after", asked.path(), value);
+            note(name, asked.path(), value);
         }
         value
     }
@@ -181,12 +199,16 @@ impl Change {
         removed.iter().any(is_named).then_some(Reading::Missing)
     }
 
-    pub(super) fn find_changed(&self, path: &str) -> Truth {
+    pub(super) fn find_changed(&self, asked: Asked<'_>) -> Truth {
+        let path = asked.path();
         if self.operation != Operation::Update || self.names_id(path) {
             return Ok(false);
         }
         let after = match (&self.after, self.after_image) {
-            (Image::Row(after), image) if image != AfterImage::Lookup => Some(self.in_row(after, path)?),
+            (Image::Row(after), image) if image != AfterImage::Lookup => Some(match self.remembered_after(asked) {
+                Some(Reading::Known(raw)) => Some(raw),
+                _ => self.in_row(after, path)?,
+            }),
             _ => match self.written(path) {
                 Some(Reading::Known(raw)) => Some(Some(raw)),
                 Some(Reading::Missing) => Some(None),
@@ -218,6 +240,7 @@ impl Change {
         let mut certain = None;
         self.each_updated(description, |name, raw| match lies(name, path.as_bytes()) {
             _ if certain.is_some() => {}
+            Lies::At | Lies::Under if raw.is_plain_text() => certain = Some(Ok(true)),
             Lies::At | Lies::Under => match raw.kind() {
                 Ok(Kind::Number(_) | Kind::Object | Kind::Array) => verdict = Err(Why::WrittenWhole),
                 Ok(_) => certain = Some(Ok(true)),

@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use crate::number::{Digits, Number};
 use crate::plan::Constant;
-use crate::raw::Kind;
+use crate::raw::{Kind, Raw};
 use crate::value::Reading;
 
 use super::found::{Found, Places, add_last};
@@ -16,7 +16,8 @@ use super::hash::Map;
 #[derive(Debug, Default)]
 pub(super) struct Values {
     all: Vec<u32>,
-    texts: Map<Box<str>, Places>,
+    /// By their bytes, so that those of a change need not be seen to be text first.
+    texts: Map<Box<[u8]>, Places>,
     bools: [Vec<u32>; 2],
     numbers: Option<Box<Numbers>>,
 }
@@ -40,10 +41,10 @@ impl Values {
         add_last(&mut self.all, place);
         match literal {
             Constant::Bool(value) => add_last(&mut self.bools[usize::from(*value)], place),
-            Constant::Text(text) => match self.texts.get_mut(&**text) {
+            Constant::Text(text) => match self.texts.get_mut(text.as_bytes()) {
                 Some(places) => places.add(place),
                 None => {
-                    self.texts.insert(text.as_ref().into(), Places::One(place));
+                    self.texts.insert(text.as_bytes().into(), Places::One(place));
                 }
             },
             Constant::Int(_) | Constant::Large(_) | Constant::Float(_) => {
@@ -55,13 +56,22 @@ impl Values {
     /// Finds those that do not certainly want something else.
     #[inline]
     pub(super) fn find<'i>(&'i self, reading: Reading<'_>, found: &mut Found<'i>) {
-        let kind = match reading {
-            Reading::Known(raw) => raw.kind(),
+        let raw = match reading {
+            Reading::Known(raw) => raw,
             Reading::Missing => return,
             Reading::Unknown(_) => return found.add(&self.all),
         };
-        match kind {
-            Ok(Kind::Text(text)) => add(&self.texts, &*text, found),
+        if let Raw::Bson { .. } = raw
+            && let Some(content) = raw.plain_text()
+        {
+            return match self.texts.get(content) {
+                Some(places) => found.add(places.as_slice()),
+                None if raw.is_plain_text() => {}
+                None => found.add(&self.all),
+            };
+        }
+        match raw.kind() {
+            Ok(Kind::Text(text)) => add(&self.texts, text.as_bytes(), found),
             Ok(Kind::Bool(value)) => found.add(&self.bools[usize::from(value)]),
             Ok(Kind::Number(number)) => {
                 if let Some(numbers) = &self.numbers {

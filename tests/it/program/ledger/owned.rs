@@ -128,10 +128,8 @@ fn whoever_replays_beside_a_program_may_stop_watching_it() {
 
     said(&mut err, "1 job: 0 succeeded");
     assert_eq!(replay.wait().unwrap().code(), Some(0));
-    assert_eq!(
-        place.json(&["events", "--status", "running"], 0).len() + place.json(&["events", "--status", "waiting"], 0).len(),
-        1
-    );
+    // One question, since the job may go from one of these to the other between two.
+    assert_eq!(place.json(&["events", "--status", "running,waiting"], 0).len(), 1);
 }
 
 #[test]

@@ -1,18 +1,25 @@
 //! How is the envelope of a MongoDB change event read from its raw BSON?
 //! (Fields: the MongoDB manual, "Change Events".)
 
+use crate::raw::Raw;
 use crate::raw::bson::{BsonFault, Element, Elements, string, tag};
 use crate::raw::json::Span;
 
 use super::super::images::{Image, Row, Slot};
-use super::super::{Body, Change, Description, Shape, Text};
-use super::{DecodeError, MAX_BYTES, is_empty, is_token, mongodb_images, mongodb_operation};
+use super::super::{Body, Change, Description, Operation, Shape, Text};
+use super::{DecodeError, MAX_BYTES, is_empty, is_token, mongodb_images, mongodb_operation_of};
 
 /// An element of a document inside the body, placed in the body.
 #[derive(Clone, Copy)]
 struct Found<'b> {
     element: Element<'b>,
     slot: Slot,
+}
+
+impl<'b> Found<'b> {
+    fn raw(self) -> Raw<'b> {
+        Raw::Bson { tag: self.element.tag, bytes: self.element.value }
+    }
 }
 
 pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
@@ -33,7 +40,10 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
                 id = token.map(text_at).filter(|span| is_token(&bytes[span.start as usize..span.end as usize])).map(Text::At);
             }
             b"operationType" if found.element.tag == tag::STRING => {
-                operation = string(found.element.value).map(mongodb_operation);
+                let name = found.raw();
+                operation = name.plain_text().map(mongodb_operation_of);
+                // Only what is no known name can be no text.
+                operation = operation.filter(|(operation, _)| *operation != Operation::Other || name.is_plain_text());
             }
             b"ns" => inside(found, |inner| {
                 match inner.element.key {
@@ -128,8 +138,8 @@ fn text(found: Found<'_>) -> Option<Text> {
     if found.element.tag != tag::STRING {
         return None;
     }
-    string(found.element.value)?;
-    Some(Text::At(text_at(found)))
+    let is_text = found.raw().is_plain_text();
+    is_text.then(|| Text::At(text_at(found)))
 }
 
 /// Where the text of a string is; one that is too short to be one has none.
