@@ -128,8 +128,10 @@ fn whoever_replays_beside_a_program_may_stop_watching_it() {
 
     said(&mut err, "1 job: 0 succeeded");
     assert_eq!(replay.wait().unwrap().code(), Some(0));
-    // One question, since the job may go from one of these to the other between two.
-    assert_eq!(place.json(&["events", "--status", "running,waiting"], 0).len(), 1);
+    // It may be looked at by the program just now, and so be in either state.
+    let events = place.json(&["events"], 0);
+    assert_eq!(events.len(), 1);
+    assert!(["running", "waiting"].contains(&events[0]["status"].as_str().unwrap()), "{events:?}");
 }
 
 #[test]
