@@ -25,7 +25,7 @@ const LIMITS: [Limit; 8] = [
     Limit { what: "BSON, sparse", kind: "bson-sparse", events: 10_000, most: 7_500 },
     Limit { what: "BSON, dense", kind: "bson-dense", events: 1_000, most: 8_490 },
     Limit { what: "JSON, sparse", kind: "json-sparse", events: 1_000, most: 12_400 },
-    Limit { what: "JSON, dense", kind: "json-dense", events: 1_000, most: 16_900 },
+    Limit { what: "JSON, dense", kind: "json-dense", events: 1_000, most: 15_400 },
     Limit { what: "BSON, both documents", kind: "bson-both", events: 1_000, most: 6_450 },
     Limit { what: "BSON, events without a plan", kind: "opaque", events: 100, most: 49_100 },
 ];
