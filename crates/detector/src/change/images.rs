@@ -139,13 +139,7 @@ impl Row {
 
     /// The names of the top-level fields, in order.
     pub(super) fn names(&self, body: &Body) -> Result<Vec<String>, Malformed> {
-        let fields = self.fields(body)?.iter();
-        Ok(match body {
-            Body::Bson { bytes, .. } => {
-                fields.map(|field| String::from_utf8_lossy(key_bytes(bytes, field.key)).into_owned()).collect()
-            }
-            Body::Json(text) => fields.map(|field| field_key(text, field).name().into_owned()).collect(),
-        })
+        Ok(self.columns(body)?.map(|(name, _)| String::from_utf8_lossy(&name).into_owned()).collect())
     }
 }
 

@@ -358,10 +358,9 @@ impl Change {
     }
 
     fn described_columns(&self, description: Description) -> Result<Vec<String>, Malformed> {
-        let updated = description.updated.map_or(Ok(Vec::new()), |slot| self.raw(slot).entries())?;
-        let updated = updated.into_iter().map(|(name, _)| name.into_owned());
-        let gone = self.removed(description)?.into_iter().chain(self.truncated(description)?);
-        Ok(updated.chain(gone).map(|path| path.split('.').next().unwrap_or_default().to_owned()).collect())
+        let mut columns = Vec::new();
+        self.each_described(description, |column| columns.push(String::from_utf8_lossy(column).into_owned()))?;
+        Ok(columns)
     }
 
     /// Tells of what was written, by names that are text.
