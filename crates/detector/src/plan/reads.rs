@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::change::{Operation, Side};
+use crate::change::Side;
 
-use super::{Clause, Condition, Operations, Plan};
+use super::{Condition, Operations, Plan};
 
 /// What a predicate looks at, by its recognised clauses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,24 +79,5 @@ fn of_side(side: Side) -> &'static [Asked] {
     match side {
         Side::Before => &[Asked::Before],
         Side::After => &[Asked::After],
-    }
-}
-
-impl Clause {
-    /// The operations of which the clause may hold.
-    pub(crate) fn operations(&self) -> Operations {
-        match &self.condition {
-            Condition::All { clauses } => clauses.iter().map(Self::operations).fold(Operations::of(|_| true), Operations::and),
-            Condition::Any { clauses } => clauses.iter().map(Self::operations).fold(Operations::default(), Operations::or),
-            Condition::Not { clause } => match clause.condition {
-                Condition::Operation { operations } => operations.complement(),
-                _ => Operations::of(|_| true),
-            },
-            Condition::Operation { operations } => *operations,
-            // Only an update changes a column from one value to another.
-            Condition::Changed { .. } | Condition::FromTo { .. } => Operations::of(|operation| operation == Operation::Update),
-            Condition::Became { .. } => Operations::of(|operation| matches!(operation, Operation::Insert | Operation::Update)),
-            _ => Operations::of(|_| true),
-        }
     }
 }

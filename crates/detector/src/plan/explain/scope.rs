@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::super::{Clause, Condition, Operations, Plan};
+use crate::change::Operation;
 
 /// The changes that a predicate is asked about: of all others its first clauses certainly say no.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,7 +52,7 @@ impl Scope {
             Some(names)
         };
         Self {
-            operations: Operations::of(|operation| self.operations.contains(operation) || other.operations.contains(operation)),
+            operations: self.operations.or(other.operations),
             collections: either(self.collections, other.collections),
             databases: either(self.databases, other.databases),
         }
@@ -96,7 +97,24 @@ impl Clause {
             Condition::Any { clauses } => clauses.iter().map(Self::scope).fold(Scope::nothing(), Scope::or),
             Condition::Collection { name } => Scope { collections: only(name), ..Scope::everything() },
             Condition::Database { name } => Scope { databases: only(name), ..Scope::everything() },
-            _ => Scope { operations: self.operations(), ..Scope::everything() },
+            condition => Scope { operations: condition.operations(), ..Scope::everything() },
+        }
+    }
+}
+
+impl Condition {
+    /// The operations of which it may hold, where it is not made of others, or is the opposite of one that is not.
+    fn operations(&self) -> Operations {
+        match self {
+            Self::Not { clause } => match clause.condition {
+                Self::Operation { operations } => operations.complement(),
+                _ => Operations::of(|_| true),
+            },
+            Self::Operation { operations } => *operations,
+            // Only an update changes a column from one value to another.
+            Self::Changed { .. } | Self::FromTo { .. } => Operations::of(|operation| operation == Operation::Update),
+            Self::Became { .. } => Operations::of(|operation| matches!(operation, Operation::Insert | Operation::Update)),
+            _ => Operations::of(|_| true),
         }
     }
 }
