@@ -147,13 +147,8 @@ fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().fold(true, |all, byte| all & byte.is_ascii_graphic())
 }
 
-/// What MongoDB calls an operation; the second says that it is a replacement.
-fn mongodb_operation(name: &str) -> (Operation, bool) {
-    mongodb_operation_of(name.as_bytes())
-}
-
-/// As [`mongodb_operation`], of a name that need not be seen to be text first.
-fn mongodb_operation_of(name: &[u8]) -> (Operation, bool) {
+/// The operation that MongoDB calls so, by a name that need not be seen to be text; the second says that it is a replacement.
+fn mongodb_operation(name: &[u8]) -> (Operation, bool) {
     let operation = match name {
         b"insert" => Operation::Insert,
         b"update" => Operation::Update,

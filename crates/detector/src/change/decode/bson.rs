@@ -7,7 +7,7 @@ use crate::raw::json::Span;
 
 use super::super::images::{Image, Row, Slot};
 use super::super::{Body, Change, Description, Operation, Shape, Text};
-use super::{DecodeError, MAX_BYTES, is_empty, is_token, mongodb_images, mongodb_operation_of};
+use super::{DecodeError, MAX_BYTES, is_empty, is_token, mongodb_images, mongodb_operation};
 
 /// An element of a document inside the body, placed in the body.
 #[derive(Clone, Copy)]
@@ -41,7 +41,7 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<Change, DecodeError> {
             }
             b"operationType" if found.element.tag == tag::STRING => {
                 let name = found.raw();
-                operation = name.plain_text().map(mongodb_operation_of);
+                operation = name.plain_text().map(mongodb_operation);
                 // Only what is no known name can be no text.
                 operation = operation.filter(|(operation, _)| *operation != Operation::Other || name.is_plain_text());
             }

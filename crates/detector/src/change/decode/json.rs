@@ -241,7 +241,7 @@ pub(super) fn unknown_form(text: &str, expected: &'static str, hint: &'static st
 
 fn mongodb(text: String, found: &mut Found) -> Result<Change, DecodeError> {
     let operation = string(&text, found.operation_type).ok_or_else(|| DecodeError::missing("/operationType", "a string"))?;
-    let (operation, replacement) = mongodb_operation(&operation);
+    let (operation, replacement) = mongodb_operation(operation.as_bytes());
     let id = place(
         &text,
         found.resume_token.filter(|token| string(&text, Some(*token)).is_some_and(|token| is_token(token.as_bytes()))),
@@ -270,7 +270,7 @@ fn mongodb(text: String, found: &mut Found) -> Result<Change, DecodeError> {
 fn recorded(text: String, found: &mut Found) -> Result<Change, DecodeError> {
     const EXPECTED: &str = "insert, update, replace, delete, manual";
     let name = string(&text, found.operation).ok_or_else(|| DecodeError::missing("/operation", "a string"))?;
-    let (operation, replacement) = match (&*name, mongodb_operation(&name)) {
+    let (operation, replacement) = match (&*name, mongodb_operation(name.as_bytes())) {
         ("manual", _) => (Operation::Manual, false),
         ("shard", _) => (Operation::Shard, false),
         (other, (Operation::Other, _)) if other != "other" => {
